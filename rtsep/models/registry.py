@@ -1,0 +1,92 @@
+"""From a name to a separator.
+
+`catalogue` and `describe` read only cards and never import torch or ONNX Runtime, so listings stay instant; `load` imports the
+one module that the card names.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from rtsep.errors import ModelError, nearest
+from rtsep.models.card import ModelCard, TierCard, read_cards
+from rtsep.models.separator import Separator, SeparatorSpec, WholeFileSeparator
+from rtsep.stems import STEMS
+
+DEFAULT_MODEL = "spleeter-2stems"
+RUNTIMES = ("auto", "onnx", "torch")
+
+
+def catalogue() -> list[ModelCard]:
+    """Return the cards of all models, the default first."""
+    return sorted(read_cards(), key=lambda card: (card.name != DEFAULT_MODEL, card.name))
+
+
+def find(model: str | None = None, tier: str | None = None, *, live: bool = True) -> tuple[ModelCard, TierCard]:
+    """Return the card and the tier that the names stand for.
+
+    Args:
+        model: name, or None for the default model.
+        tier: name, or None for the model's default tier.
+        live: which default tier: live, or for files.
+
+    Raises:
+        ModelError: there is no such model or tier.
+    """
+    cards = {card.name: card for card in catalogue()}
+    card = cards.get(model or DEFAULT_MODEL)
+    if card is None:
+        raise ModelError(f'There is no model "{model}".{nearest(str(model), cards)} Models: {", ".join(cards)}. '
+                         "More about them: rtsep models.")
+    wanted = tier or (card.live_tier if live else card.file_tier)
+    for candidate in card.tiers:
+        if candidate.name == wanted:
+            return card, candidate
+    raise ModelError(f'Model "{card.name}" has no tier "{wanted}".{nearest(wanted, card.tier_names)} '
+                     f"Tiers: {', '.join(card.tier_names)}. More about them: rtsep models.")
+
+
+def describe(model: str | None = None, tier: str | None = None, *, live: bool = True) -> SeparatorSpec:
+    """Return what a tier promises at the model's own rate, without loading it. Raises ModelError as `find` does."""
+    card, chosen = find(model, tier, live=live)
+    spec: SeparatorSpec = _loader(card).describe(card, chosen)
+    return spec
+
+
+def load(model: str | None = None, tier: str | None = None, *, rate: int | None = None, runtime: str = "auto",
+         live: bool = True) -> Separator | WholeFileSeparator:
+    """Build a separator, ready to step.
+
+    Args:
+        model: name, or None for the default model.
+        tier: name, or None for the model's default tier.
+        rate: Hz at which it shall take and give audio; None for the model's own rate.
+        runtime: "onnx", "torch", or "auto": ONNX Runtime, unless there is a CUDA device for torch.
+        live: which default tier is meant: live, or for files.
+
+    Raises:
+        ModelError: unknown model, tier or runtime.
+        WeightsError: the weights are absent or damaged.
+    """
+    if runtime not in RUNTIMES:
+        raise ModelError(f'There is no runtime "{runtime}".{nearest(runtime, RUNTIMES)} Runtimes: {", ".join(RUNTIMES)}.')
+    card, chosen = find(model, tier, live=live)
+    separator: Separator | WholeFileSeparator = _loader(card).build(card, chosen, runtime)
+    return separator
+
+
+def check_stems(names: list[str], spec: SeparatorSpec) -> None:
+    """Check that a separator offers every named stem.
+
+    Raises:
+        ModelError: one is unknown, or this model does not make it.
+    """
+    for name in names:
+        if name not in spec.stems:
+            why = f'Model "{spec.name}" makes no stem' if name in STEMS else "There is no stem"
+            raise ModelError(f'{why} "{name}".{nearest(name, spec.stems)} Its stems: {", ".join(spec.stems)}.')
+
+
+def _loader(card: ModelCard) -> ModuleType:
+    return importlib.import_module(card.loader)
