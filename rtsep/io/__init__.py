@@ -1,0 +1,1 @@
+"""The edges: audio devices, JACK, sound files. What comes in is checked here, once."""
