@@ -1,1 +1,1 @@
-"""The edges: audio devices, JACK, sound files. What comes in is checked here, once."""
+"""The edges where sound enters and leaves: JACK, PortAudio, a virtual clock, files."""

@@ -1,0 +1,164 @@
+"""Rigs: one TOML file says which model, which ports, which faders and which MIDI messages move them.
+
+Unknown keys are errors. A wrong rig is refused whole, with the file, the line, the path of the key, and the nearest known one.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from rtsep import paths
+from rtsep.errors import ConfigError, nearest
+
+Number7 = Annotated[int, msgspec.Meta(ge=0, le=127)]
+MidiChannel = Annotated[int, msgspec.Meta(ge=1, le=16)]
+
+
+class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the rig: frozen, and its keys are all there are."""
+
+
+class EngineTable(_Strict):
+    """`[engine]`: what separates. An empty name means the default."""
+
+    model: str = ""
+    tier: str = ""
+    runtime: Literal["auto", "onnx", "torch"] = "auto"
+
+
+class AudioTable(_Strict):
+    """`[audio]`: where sound comes from and goes to. Devices are named by a part of their name."""
+
+    backend: Literal["auto", "jack", "portaudio", "null"] = "auto"
+    input: str = ""
+    output: str = ""
+    client_name: str = "rtsep"
+    connect: bool = False
+    """JACK: connect to the system's ports at the start."""
+
+
+class StemTable(_Strict):
+    """`[stems.NAME]`: where a fader stands at the start."""
+
+    gain_db: Annotated[float, msgspec.Meta(ge=-120.0, le=12.0)] = 0.0
+    mute: bool = False
+    solo: bool = False
+
+
+class StemsTable(_Strict):
+    """`[stems]`: one table per stem."""
+
+    vocals: StemTable = StemTable()
+    drums: StemTable = StemTable()
+    bass: StemTable = StemTable()
+    other: StemTable = StemTable()
+
+
+class MidiMessage(_Strict):
+    """Which message: a controller or a note, on one channel or (without `channel`) on any."""
+
+    type: Literal["cc", "note"]
+    number: Number7
+    channel: MidiChannel | None = None
+
+
+class MidiCurve(_Strict):
+    """How a value 0 … 127 becomes the parameter's unit.
+
+    `fader` is 0 dB at 100, the upper end of the range at 127, and fades to silence below; `db` and `linear` are straight lines in dB and in gain; `toggle`
+    flips a switch at each press; `momentary` holds it while the key is down.
+    """
+
+    curve: Literal["fader", "db", "linear", "toggle", "momentary"] = "fader"
+    range: tuple[float, float] = (-60.0, 6.0)
+
+
+class MidiBinding(_Strict, rename={"curve": "map"}):
+    """`[[midi.bind]]`: one message moves one parameter."""
+
+    when: MidiMessage
+    to: str
+    curve: MidiCurve | None = None
+
+
+class MidiTable(_Strict):
+    """`[midi]`: ports by a part of their name (none: JACK's `midi_in` only) and bindings."""
+
+    ports: tuple[str, ...] = ()
+    bind: tuple[MidiBinding, ...] = ()
+
+
+class Rig(_Strict):
+    """A whole rig file."""
+
+    engine: EngineTable = EngineTable()
+    audio: AudioTable = AudioTable()
+    stems: StemsTable = StemsTable()
+    midi: MidiTable = MidiTable()
+
+
+def rig_path(name: str) -> Path:
+    """Find a rig: a path, or the name of one that ships in `configs/rigs`.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    given = Path(name)
+    if given.is_file():
+        return given
+    shipped = {path.stem: path for path in sorted((paths.configs() / "rigs").glob("*.toml"))}
+    if name in shipped:
+        return shipped[name]
+    raise ConfigError(f'There is no rig file "{name}".{nearest(name, shipped)} Give a path, or one that ships: {", ".join(shipped)}.')
+
+
+def load_rig(path: Path) -> Rig:
+    """Read and check a rig.
+
+    Raises:
+        ConfigError: not readable, not TOML, an unknown key, or a value that is not allowed; names file, line and key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.") from error
+    try:
+        return msgspec.convert(tomllib.loads(text), Rig)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(path, text, str(error))) from error
+
+
+def _explain(path: Path, text: str, problem: str) -> str:
+    """Add file, line and the nearest known key to msgspec's message."""
+    unknown = re.search(r"unknown field `([^`]+)`", problem)
+    at = re.search(r"at `\$\.?([^`]*)`", problem)
+    where = at.group(1) if at else ""
+    key = unknown.group(1) if unknown else where.rsplit(".", 1)[-1].split("[")[0]
+    line = next((str(n) for n, row in enumerate(text.splitlines(), 1) if re.search(rf"\b{re.escape(key)}\b", row)), "") if key else ""
+    hint = nearest(key, _known_keys(Rig, where)) if unknown else ""
+    place = f"{path}, line {line}" if line else str(path)
+    return f"{place}: {problem}.{hint} The keys are described in the README and in {paths.configs() / 'rigs'}."
+
+
+def _known_keys(struct: type[msgspec.Struct], where: str) -> list[str]:
+    """Keys that are allowed in the table named by a path such as `audio` or `midi.bind[0].when`."""
+    kind: Any = struct
+    for part in re.findall(r"[A-Za-z_]\w*", where):
+        fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+        kind = _struct_within(fields.get(part))
+        if kind is None:
+            return []
+    return [field.encode_name for field in msgspec.structs.fields(kind)]
+
+
+def _struct_within(kind: Any) -> type[msgspec.Struct] | None:
+    """The struct that a field's type is, or is a tuple or an option of."""
+    candidates = [kind, *getattr(kind, "__args__", ())]
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, msgspec.Struct)), None)

@@ -1,0 +1,1 @@
+"""What a player touches: parameters and the MIDI messages that move them."""

@@ -1,0 +1,155 @@
+"""The memory map: which word of the shared segment means what, and who writes it.
+
+Two blocks of 64-bit words describe a running engine:
+
+* The **header** lies in the shared segment; audio thread, control threads and inference process all see it. Words that different
+  threads write stand on cache lines of their own (8 words), so that they do not slow each other down.
+* The **context** is private to the process with the audio thread: addresses of arrays and C functions, which mean nothing elsewhere.
+
+Rings are indexed by absolute frame number modulo a power of two and are never FIFOs: input frame t lies at `t & (capacity - 1)`,
+and so does the separated frame t. A late hop is a hole at its own place; it never shifts anything.
+
+Each hop of stems is published by a tag, `epoch << 40 | hop + 1`. The epoch counts starts of the inference process, so a result of
+a process that was replaced is recognised and not played.
+"""
+
+from rtsep.stems import STEMS
+
+CHANNELS = 2
+SLOTS = len(STEMS)
+OUTPUTS = CHANNELS * (1 + SLOTS)
+"""Output channels: mix left and right, then left and right of each stem."""
+
+MAGIC = 0x72747365_70303031
+VERSION = 1
+
+# --- header words -----------------------------------------------------------------------------------------------------------
+HEADER_WORDS = 256
+
+IN_W = 0  # audio thread: input frames written so far
+OUT_POS = 8  # audio thread: frames played so far (equals IN_W live, runs behind it when playing a song)
+CYCLES = 9  # audio thread: callbacks so far
+LATE_HOPS = 10  # audio thread: hops that were not there when their first frame was due
+DRY_FRAMES = 11  # audio thread: frames heard dry, wholly or in part
+SEPARATED = 12  # audio thread: 1 while stems are heard, 0 while the dry mix is
+BAD_INPUT = 13  # audio thread: input samples that were NaN or infinite and played as 0
+MIDI_EVENTS = 14  # audio thread or MIDI thread: messages that moved a parameter
+STARVED = 15  # audio thread: frames for which a song's feeder had nothing
+
+NEXT_HOP = 16  # inference: next hop to be computed
+BEAT = 17  # inference: counts up at least ten times a second
+READY = 18  # inference: the epoch that is loaded, warm and computing; 0 before
+HOPS = 19  # inference: hops computed
+BAD_HOPS = 20  # inference: hops with NaN or infinity in them, not published
+RESYNCS = 21  # inference: times it was so late that it jumped forward
+HOP_NS_MAX = 22  # inference: longest computation of a hop
+RESIDENT_KB = 23  # inference: resident memory
+
+MAGIC_WORD = 32  # from here: control, written before anything starts unless said otherwise
+VERSION_WORD = 33
+RATE = 34
+HOP = 35
+MODEL_LATENCY = 36  # frames by which a step's output lags behind its input
+LATENCY = 37  # frames from input to output; may change when the host changes its block
+CAPACITY = 38  # frames in each ring, a power of two
+EPOCH = 39  # supervisor: number of the current inference process
+FREEWHEEL = 40  # host: 1 while it renders faster or slower than real time and wants no holes
+STOP = 41  # control: everybody shall end
+PLAYING = 42  # 1: a feeder writes the input ring ahead of OUT_POS; 0: the device does
+STEM_MASK = 43  # bit s: the model fills slot s
+END = 44  # feeder: frame after the last of the song, -1 while unknown
+XRUNS = 45  # host notifications: cycles the host says were missed
+
+WAKE = 64  # sem_t: a hop of input is complete
+HISTOGRAM = 72  # 160 bins of hop computation time
+
+HISTOGRAM_BINS = 160
+HISTOGRAM_FIRST_NS = 20_000
+HISTOGRAM_RATIO = 1.08  # the last bin begins at 4.2 s
+
+TAGS = 4096
+"""Hops whose publication is remembered; more than any ring holds."""
+
+# --- parameters: float32, one atomic store each ------------------------------------------------------------------------------
+PARAMS = 64
+GAIN = 0  # + slot, linear
+MUTE = 4  # + slot, 0 or 1
+SOLO = 8  # + slot, 0 or 1
+MASTER = 12  # linear
+
+METERS = 16
+"""Peaks since they were last taken: the outputs in order, then the two inputs."""
+
+# --- context words ----------------------------------------------------------------------------------------------------------
+CONTEXT_WORDS = 128
+
+A_HEADER = 0
+A_TAGS = 1
+A_PARAMS = 2
+A_METERS = 3
+A_INPUT = 4
+A_STEMS = 5
+A_MIXER = 6  # float32 state of the mixer
+A_COUNTS = 7  # int64 state of the mixer
+A_MIDI_MAP = 8
+A_BINDINGS = 9
+A_CURVES = 10
+A_SCRATCH = 11
+F_SEM_POST = 12
+F_USLEEP = 13
+F_PORT_BUFFER = 14
+F_MIDI_COUNT = 15
+F_MIDI_GET = 16
+P_MIDI = 17
+IN_CHANNELS = 18
+OUT_CHANNELS = 19
+IN_PORTS = 24
+OUT_PORTS = 32
+IN_BUFFERS = 48
+OUT_BUFFERS = 56
+
+# --- the mixer's own state ---------------------------------------------------------------------------------------------------
+MIXER_FLOATS = 64
+M_GAIN = 0  # + slot: gain at this frame
+M_STEP = 4  # + slot: change per frame while ramping
+M_TARGET = 8  # + slot
+M_LAST = 16  # + slot * 2 + channel: last output sample
+M_OFFSET = 24  # + slot * 2 + channel: jump that is being smoothed out
+M_WET = 32  # 1: stems, 0: dry
+
+MIXER_COUNTS = 16
+C_RAMP = 0  # + slot: frames left of the gain ramp
+C_OFFSET = 4  # frames left of the smoothing
+C_HOLD = 5  # frames left before stems may come back
+C_LATENCY = 6  # the latency that the last frame was played with
+C_LATE_HOP = 7  # last hop counted as late
+C_STARTED = 8  # 1 after the first frame
+
+FADE = 1024
+"""Frames of a fade or of smoothing a jump: a full-scale step becomes steps of -60 dBFS."""
+
+RAMP_MS = 5
+"""Duration of a gain ramp."""
+
+HOLD_MS = 200
+"""Stems must be there this long before they are heard again, so that a struggling model does not flutter."""
+
+MAX_BLOCK = 8192
+"""Longest block that is processed in one piece."""
+
+MIDI_KINDS = 3  # control change, note on, note off
+BINDINGS = 256
+B_PARAM, B_ACTION, B_CURVE, B_NEXT = range(4)
+ACT_SET, ACT_TOGGLE, ACT_HOLD = range(3)
+"""What a message does to a parameter: takes the curve's value; flips 0 and 1; 1 while the key is down."""
+
+
+def tag(epoch: int, hop: int) -> int:
+    """Published mark of a hop."""
+    return epoch << 40 | hop + 1
+
+
+def capacity_for(latency: int, hop: int) -> int:
+    """Frames a ring needs: twice the reach of the longest look back, as a power of two."""
+    reach = 2 * (latency + 4 * hop + 2 * MAX_BLOCK)
+    return max(1 << 16, 1 << (reach - 1).bit_length())
