@@ -157,7 +157,7 @@ def _refuse_unreadable(path: Path) -> None:
             if not file.read(1):
                 raise AudioFileError(f"{path} is empty (0 bytes).")
     except FileNotFoundError as error:
-        siblings = {p.name.lower(): p.name for p in path.parent.iterdir()} if path.parent.is_dir() else {}
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise AudioFileError(f"There is no file {path}.{nearest(path.name, siblings)}") from error
     except OSError as error:  # a folder, no permission, a broken disk
         raise AudioFileError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error

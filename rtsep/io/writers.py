@@ -38,6 +38,8 @@ FORMATS: dict[str, Format] = {
 }
 """By file ending; the first sample format of each is its default."""
 
+_BITS = {"int16": 16, "int24": 24}
+
 
 def sample_format(ending: str, wanted: str | None) -> str:
     """Return the sample format to use for a file type.
@@ -78,6 +80,7 @@ class AudioWriter:
         kind = FORMATS[path.suffix[1:].lower()]
         self.path = path
         self.frames = 0
+        self._bits = _BITS.get(samples)
         self._container = kind.name
         if kind.name == "WAV" and frames is not None and 4 * channels * frames > _MAX_WAV_BYTES:
             self._container = "RF64"
@@ -103,8 +106,9 @@ class AudioWriter:
         Raises:
             AudioFileError: the disk is full or failed.
         """
+        samples = block.T if self._bits is None else _quantise(block.T, self._bits)
         try:
-            self._file.write(block.T)
+            self._file.write(samples)
         except (soundfile.LibsndfileError, AssertionError) as error:  # soundfile asserts that all was written
             raise self._failed() from error
         self.frames += block.shape[1]
@@ -147,3 +151,13 @@ class AudioWriter:
         return AudioFileError(
             f"{self.path} could not be written after {self.frames} frames. Is the disk full? Nothing was kept."
         )
+
+
+def _quantise(samples: NDArray[np.float32], bits: int) -> NDArray[np.int32]:
+    """Round to the nearest step of `bits`, saturating, in the top bits of an int32; libsndfile alone would round down.
+
+    Steps are 2**(1 - bits) and full scale is ±1, so a file of the same depth comes back bit by bit.
+    """
+    steps = 2.0 ** (bits - 1)
+    nearest_step = np.clip(np.rint(samples.astype(np.float64) * steps), -steps, steps - 1)
+    return nearest_step.astype(np.int32) << (32 - bits)
