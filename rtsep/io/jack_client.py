@@ -1,0 +1,229 @@
+"""JACK and PipeWire: a client with named ports for mix, every stem and MIDI, whose callback is compiled code.
+
+Audio and MIDI go through our own ports, so a DAW or a patch bay can route every stem, and the latency from input to outputs is reported
+in both directions, which lets hosts compensate. JACK-Client has no call for latency ranges; they are made on the same `libjack` through ctypes.
+
+Latency ranges must have minimum = maximum, or hosts give up compensating; only ports that are connected count towards them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import ctypes.util
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from rtsep.engine.session import Engine, StreamFormat
+from rtsep.errors import DeviceError
+from rtsep.models.separator import LatencyTerm
+from rtsep.realtime import layout as at
+from rtsep.stems import STEMS
+
+INPUT_PORTS = ("in_1", "in_2")
+OUTPUT_PORTS = ("mix_1", "mix_2", *(f"{stem}_{side}" for stem in STEMS for side in (1, 2)))
+MIDI_PORT = "midi_in"
+
+_CAPTURE, _PLAYBACK = 0, 1
+
+_INSTALL = "Install it with: apt install jackd2 libjack-jackd2-0 (or pipewire-jack)."
+
+
+class _LatencyRange(ctypes.Structure):
+    _fields_ = (("min", ctypes.c_uint32), ("max", ctypes.c_uint32))
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Keep what C libraries print while they look for a server away from the user's terminal."""
+    saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(sink)
+
+
+def load_library() -> Any:
+    """Import JACK-Client.
+
+    Raises:
+        DeviceError: the package or the system's libjack is missing.
+    """
+    try:
+        import jack
+    except ImportError as error:
+        raise DeviceError(f"The JACK backend needs the Python package JACK-Client, which is for Linux. ({error})") from error
+    except OSError as error:
+        raise DeviceError(f"JACK's library libjack.so.0 is not installed. {_INSTALL}") from error
+    return jack
+
+
+def server_is_running() -> bool:
+    """Whether a JACK server (or PipeWire's) answers."""
+    try:
+        jack = load_library()
+        with quiet_stderr():
+            client = jack.Client("rtsep-probe", no_start_server=True)
+            client.close()
+    except Exception:  # JACK-Client raises several unrelated types
+        return False
+    return True
+
+
+class JackBackend:
+    """A JACK client that runs an engine."""
+
+    name = "jack"
+
+    def __init__(self, client_name: str = "rtsep", *, connect: bool = False, server: str | None = None) -> None:
+        self._client_name = client_name
+        self._connect = connect
+        self._server = server
+        self._jack: Any = None
+        self._client: Any = None
+        self._engine: Engine | None = None
+        self._keep: list[Any] = []
+        self.lost = False
+        """The server has gone away."""
+
+    def open(self) -> StreamFormat:
+        """Reach the server.
+
+        Raises:
+            DeviceError: no library, or no server.
+        """
+        self._jack = load_library()
+        try:
+            with quiet_stderr():
+                self._client = self._jack.Client(self._client_name, no_start_server=True, servername=self._server)
+        except self._jack.JackOpenError as error:
+            where = f' "{self._server}"' if self._server else ""
+            raise DeviceError(
+                f"No JACK server{where} answers. Start one, for example: jackd -d alsa (a test without sound card: jackd -d dummy); "
+                "or choose --backend portaudio."
+            ) from error
+        return StreamFormat(int(self._client.samplerate), int(self._client.blocksize))
+
+    @property
+    def client_name(self) -> str:
+        """Name that the server gave us; differs from the wish if that was taken."""
+        return str(self._client.name)
+
+    def start(self, engine: Engine) -> None:
+        """Register ports and callbacks and go live.
+
+        Raises:
+            DeviceError: the server refuses a port, or runs blocks longer than rtsep takes.
+        """
+        from rtsep.realtime.atomics import function_address
+        from rtsep.realtime.callbacks import jack_process
+
+        if engine.stream.block > at.MAX_BLOCK:
+            raise DeviceError(f"JACK runs {engine.stream.block} frames per cycle; rtsep takes up to {at.MAX_BLOCK}. Try: jack_bufsize 1024")
+        self._engine = engine
+        client, ffi, library = self._client, self._jack._ffi, self._jack._lib
+        words = engine.context.words
+        shared = ctypes.CDLL("libjack.so.0")
+        for word, function in (
+            (at.F_PORT_BUFFER, "jack_port_get_buffer"),
+            (at.F_MIDI_COUNT, "jack_midi_get_event_count"),
+            (at.F_MIDI_GET, "jack_midi_event_get"),
+        ):
+            words[word] = function_address(function, shared)
+        self._inputs = [self._pointer(client.inports.register(name)) for name in INPUT_PORTS]
+        self._outputs = [self._pointer(client.outports.register(name)) for name in OUTPUT_PORTS]
+        words[at.P_MIDI] = self._pointer(client.midi_inports.register(MIDI_PORT))
+        words[at.IN_PORTS : at.IN_PORTS + at.CHANNELS] = self._inputs
+        words[at.OUT_PORTS : at.OUT_PORTS + at.OUTPUTS] = self._outputs
+        callback = ffi.cast("JackProcessCallback", jack_process.address)
+        if library.jack_set_process_callback(client._ptr, callback, ffi.cast("void *", words.ctypes.data)) != 0:
+            raise DeviceError("JACK refused the audio callback; restart the server and try again.")
+        self._report_latency(shared)
+        client.set_xrun_callback(self._on_xrun)
+        client.set_freewheel_callback(self._on_freewheel)
+        client.set_blocksize_callback(self._on_block_size)
+        client.set_shutdown_callback(self._on_shutdown)
+        client.activate()
+        if self._connect:
+            self._connect_to_system()
+
+    def _pointer(self, port: Any) -> int:
+        self._keep.append(port)
+        return int(self._jack._ffi.cast("uintptr_t", port._ptr))
+
+    def _on_xrun(self, _delayed_us: float) -> None:
+        if self._engine:
+            self._engine.segment.header[at.XRUNS] += 1
+
+    def _on_freewheel(self, starting: bool) -> None:
+        if self._engine:
+            self._engine.segment.header[at.FREEWHEEL] = int(starting)
+
+    def _on_block_size(self, block: int) -> None:
+        if self._engine and block != self._engine.stream.block:
+            self._engine.set_block(block)
+            self._recompute()
+
+    def _on_shutdown(self, _status: Any, _reason: str) -> None:
+        self.lost = True
+
+    def _report_latency(self, shared: ctypes.CDLL) -> None:
+        """Outputs lag inputs by our latency: forwards for capture, backwards for playback."""
+
+        @ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
+        def on_latency(mode: int, _argument: int) -> None:
+            sources, sinks = (self._inputs, self._outputs) if mode == _CAPTURE else (self._outputs, self._inputs)
+            ours = self._engine.latency.frames if self._engine else 0
+            reach = _LatencyRange(0, 0)
+            connected = []
+            for port in sources:
+                if shared.jack_port_connected(ctypes.c_void_p(port)):
+                    shared.jack_port_get_latency_range(ctypes.c_void_p(port), mode, ctypes.byref(reach))
+                    connected.append((reach.min, reach.max))
+            low = min((r[0] for r in connected), default=0)
+            high = max((r[1] for r in connected), default=0)
+            reported = _LatencyRange(low + ours, high + ours)
+            for port in sinks:
+                shared.jack_port_set_latency_range(ctypes.c_void_p(port), mode, ctypes.byref(reported))
+
+        self._keep.append(on_latency)
+        pointer = int(self._jack._ffi.cast("uintptr_t", self._client._ptr))
+        shared.jack_set_latency_callback(ctypes.c_void_p(pointer), on_latency, None)
+        self._recompute = lambda: shared.jack_recompute_total_latencies(ctypes.c_void_p(pointer))
+
+    def _connect_to_system(self) -> None:
+        client = self._client
+        captures = client.get_ports(is_audio=True, is_output=True, is_physical=True)
+        playbacks = client.get_ports(is_audio=True, is_input=True, is_physical=True)
+        wires = [*zip(captures[:2], client.inports, strict=False), *zip(client.outports[:2], playbacks, strict=False)]
+        for source, sink in wires:
+            client.connect(source, sink)
+
+    def device_terms(self) -> tuple[LatencyTerm, ...]:
+        """What the connected hardware ports say of their own delay."""
+        terms = []
+        for name, ports, mode in (
+            ("device input", self._client.get_ports(is_audio=True, is_output=True, is_physical=True), _CAPTURE),
+            ("device output", self._client.get_ports(is_audio=True, is_input=True, is_physical=True), _PLAYBACK),
+        ):
+            shared = ctypes.CDLL("libjack.so.0")
+            reach = _LatencyRange(0, 0)
+            if ports:
+                pointer = int(self._jack._ffi.cast("uintptr_t", ports[0]._ptr))
+                shared.jack_port_get_latency_range(ctypes.c_void_p(pointer), mode, ctypes.byref(reach))
+                terms.append(LatencyTerm(name, int(reach.max)))
+        return tuple(terms)
+
+    def stop(self) -> None:
+        """Leave the graph and close the client; also fine when the server is gone."""
+        if self._client is None:
+            return
+        with quiet_stderr(), contextlib.suppress(Exception):
+            self._client.deactivate(ignore_errors=True)
+        with quiet_stderr(), contextlib.suppress(Exception):
+            self._client.close(ignore_errors=True)
+        self._client = None

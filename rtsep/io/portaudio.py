@@ -1,0 +1,180 @@
+"""PortAudio through sounddevice: Core Audio, WASAPI, ASIO, ALSA and JACK devices, with a compiled callback.
+
+The stream is opened with a block size of 0, so that PortAudio adds no buffer of its own (with the period of the server it would add one more period).
+Devices are named by a part of their name: indices change whenever something is plugged in. Latencies that PortAudio
+reports are unreliable (0 on JACK's input side); they are shown as what the driver says, no more.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from rtsep.engine.session import Engine, StreamFormat
+from rtsep.errors import DeviceError
+from rtsep.io.jack_client import quiet_stderr
+from rtsep.models.separator import LatencyTerm
+from rtsep.realtime import layout as at
+
+Direction = Literal["input", "output"]
+
+_VARIABLE_BLOCK = 512
+"""Assumed longest callback where the host chooses; longer ones are cut, and counted late if the model cannot follow."""
+
+
+class Device(msgspec.Struct, frozen=True):
+    """An audio device as PortAudio lists it."""
+
+    index: int
+    name: str
+    host: str
+    inputs: int
+    outputs: int
+    rate: int
+
+    def channels(self, direction: Direction) -> int:
+        """Channels in a direction."""
+        return self.inputs if direction == "input" else self.outputs
+
+    def __str__(self) -> str:
+        """The device as a line of a listing."""
+        return f"[{self.index}] {self.name} ({self.host}, {self.inputs} in, {self.outputs} out, {self.rate} Hz)"
+
+
+def load_library() -> Any:
+    """Import sounddevice.
+
+    Raises:
+        DeviceError: PortAudio is not installed.
+    """
+    try:
+        with quiet_stderr():
+            import sounddevice
+    except OSError as error:
+        raise DeviceError("PortAudio is not installed. Install it with: apt install libportaudio2") from error
+    return sounddevice
+
+
+def devices() -> list[Device]:
+    """List the audio devices of this machine, also those of servers that were started after us.
+
+    Raises:
+        DeviceError: PortAudio is not installed.
+    """
+    sounddevice = load_library()
+    with quiet_stderr():
+        sounddevice._terminate()
+        sounddevice._initialize()
+        hosts = [api["name"] for api in sounddevice.query_hostapis()]
+        return [
+            Device(
+                int(entry["index"]),
+                str(entry["name"]),
+                hosts[entry["hostapi"]],
+                int(entry["max_input_channels"]),
+                int(entry["max_output_channels"]),
+                round(entry["default_samplerate"]),
+            )
+            for entry in sounddevice.query_devices()
+        ]
+
+
+def find_device(available: list[Device], wanted: str, direction: Direction, default_index: int = -1) -> Device:
+    """Choose a device by a part of its name (or by its listing index); the default one for an empty name.
+
+    Raises:
+        DeviceError: none fits, or several do; lists the candidates.
+    """
+    usable = [device for device in available if device.channels(direction) > 0]
+    if not usable:
+        raise DeviceError(f"There is no audio {direction} device. Check with: rtsep devices (without hardware: --backend null, or jackd -d dummy)")
+    if not wanted:
+        return next((device for device in usable if device.index == default_index), usable[0])
+    exact = [device for device in usable if wanted in (device.name, str(device.index))]
+    fits = exact or [device for device in usable if wanted.lower() in f"{device.name}, {device.host}".lower()]
+    if len(fits) == 1:
+        return fits[0]
+    listed = "\n  ".join(str(device) for device in fits or usable)
+    problem = f'{len(fits)} {direction} devices match "{wanted}"; give more of the name' if fits else f'No {direction} device matches "{wanted}"'
+    raise DeviceError(f"{problem}. Candidates:\n  {listed}\nList them with: rtsep devices")
+
+
+class PortAudioBackend:
+    """A duplex stream that runs an engine; with `listen=False`, output alone."""
+
+    name = "portaudio"
+
+    def __init__(self, input_name: str = "", output_name: str = "", *, rate: int | None = None, listen: bool = True) -> None:
+        self._names = input_name, output_name
+        self._rate = rate
+        self._listen = listen
+        self._stream: Any = None
+
+    def open(self) -> StreamFormat:
+        """Find the devices and a rate both take.
+
+        Raises:
+            DeviceError: PortAudio or a device is missing, or they have no common rate.
+        """
+        self._sounddevice = load_library()
+        available = devices()
+        defaults = self._sounddevice.default.device
+        self.output = find_device(available, self._names[1], "output", defaults[1])
+        self.input = find_device(available, self._names[0], "input", defaults[0]) if self._listen else None
+        rate = self._rate or self.output.rate
+        try:
+            with quiet_stderr():
+                self._sounddevice.check_output_settings(self.output.index, samplerate=rate)
+                if self.input:
+                    self._sounddevice.check_input_settings(self.input.index, samplerate=rate)
+        except self._sounddevice.PortAudioError as error:
+            raise DeviceError(f"{self.input or ''} and {self.output} cannot both run at {rate} Hz: {error}. Try another pair, see: rtsep devices") from error
+        return StreamFormat(rate, _VARIABLE_BLOCK)
+
+    def start(self, engine: Engine) -> None:
+        """Open the stream on the engine's context.
+
+        Raises:
+            DeviceError: the device is busy or refuses the stream.
+        """
+        from rtsep.realtime.callbacks import portaudio_process
+
+        sounddevice = self._sounddevice
+        ffi, words = sounddevice._ffi, engine.context.words
+        heard = min(at.CHANNELS, self.input.inputs) if self.input else 0
+        played = at.OUTPUTS if self.output.outputs >= at.OUTPUTS else min(at.CHANNELS, self.output.outputs)
+        words[at.IN_CHANNELS], words[at.OUT_CHANNELS] = heard, played
+        callback = ffi.cast("PaStreamCallback *", portaudio_process.address)
+        shared = {
+            "blocksize": 0,
+            "samplerate": engine.stream.rate,
+            "dtype": "float32",
+            "latency": "low",
+            "callback": callback,
+            "userdata": ffi.cast("void *", words.ctypes.data),
+            "wrap_callback": None,
+        }
+        try:
+            with quiet_stderr():
+                if self.input:
+                    self._stream = sounddevice._StreamBase("duplex", device=(self.input.index, self.output.index), channels=(heard, played), **shared)
+                else:
+                    self._stream = sounddevice._StreamBase("output", device=self.output.index, channels=played, **shared)
+                self._stream.start()
+        except sounddevice.PortAudioError as error:
+            raise DeviceError(f"{self.output} refuses the stream: {error}. Is another program using it? See: rtsep devices") from error
+
+    def device_terms(self) -> tuple[LatencyTerm, ...]:
+        """What the driver says of its own delay."""
+        said = self._stream.latency
+        seconds = said if isinstance(said, tuple) else (0.0, said)
+        names = ("device input (driver's word)", "device output (driver's word)")
+        return tuple(LatencyTerm(name, round(s * self._stream.samplerate)) for name, s in zip(names, seconds, strict=True))
+
+    def stop(self) -> None:
+        """Stop and close the stream."""
+        if self._stream is not None:
+            self._stream.stop()
+            self._stream.close()
+            self._stream = None
