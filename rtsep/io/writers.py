@@ -125,18 +125,35 @@ class AudioWriter:
             self.discard()
 
     def commit(self) -> None:
-        """Finish the file, check that all frames arrived on disk, and give it its name."""
+        """Finish the file and give it its name."""
+        try:
+            self.finish()
+            self.publish()
+        except BaseException:
+            self.discard()
+            raise
+
+    def finish(self) -> None:
+        """Complete the temporary file and check that every frame arrived on disk.
+
+        Raises:
+            AudioFileError: the disk is full or failed.
+        """
         try:
             self._file.close()
             if soundfile.info(self._temporary).frames != self.frames:
                 raise self._failed()
             with self._temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-            self._temporary.replace(self.path)
         except (OSError, soundfile.LibsndfileError) as error:
             raise self._failed() from error
-        finally:
-            self._temporary.unlink(missing_ok=True)
+
+    def publish(self) -> None:
+        """Give the finished file its name, replacing what has it."""
+        try:
+            self._temporary.replace(self.path)
+        except OSError as error:
+            raise self._failed() from error
 
     def discard(self) -> None:
         """Remove what was written; the name keeps what it held before."""

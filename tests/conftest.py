@@ -1,0 +1,18 @@
+"""What all tests share: a home of their own, and hypothesis without a clock."""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("house", deadline=None, max_examples=60, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("house")
+# No deadline: the machine may be busy. Derandomised in CI: a red build must be red again when it is run again.
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the user's cache and state out of it; converted weights and compiled code last from one run to the next."""
+    assert config.cache is not None
+    os.environ["RTSEP_HOME"] = str(config.cache.mkdir("rtsep-home"))
