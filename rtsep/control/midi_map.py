@@ -47,10 +47,6 @@ def install(context: Context, bindings: Sequence[MidiBinding]) -> None:
     Raises:
         ConfigError: a binding names no parameter, does not fit it, or there are too many.
     """
-    if len(bindings) * 16 > at.BINDINGS:
-        one_each = sum(16 if binding.when.channel is None else 1 for binding in bindings)
-        if one_each > at.BINDINGS:
-            raise ConfigError(f"A rig can hold {at.BINDINGS} MIDI bindings (one without a channel counts 16 times); this one has {one_each}.")
     context.midi_map[:] = -1
     count = 0
     for number, binding in enumerate(bindings):
@@ -63,6 +59,8 @@ def install(context: Context, bindings: Sequence[MidiBinding]) -> None:
             for kind in _KINDS[binding.when.type]:
                 if kind == 2 and curve.curve != "momentary":
                     continue
+                if count == at.BINDINGS:
+                    raise ConfigError(f"A rig holds {at.BINDINGS} MIDI bindings, and one without a channel counts 16 times. Give channels, or bind fewer.")
                 context.curves[count] = curve_table(curve, param)
                 chain = int(context.midi_map[kind, channel, binding.when.number])
                 context.bindings[count] = (param.word, _ACTIONS.get(curve.curve, at.ACT_SET), count, chain)

@@ -7,28 +7,24 @@ from __future__ import annotations
 
 import enum
 import os
+import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
+from rtsep.clock import MONOTONIC, Clock
 from rtsep.engine.request import WorkerEvent, WorkerRequest
+from rtsep.engine.restarts import Heartbeat, RestartPolicy
 from rtsep.realtime import layout as at
 from rtsep.realtime.segment import Segment
 
-BACK_OFF_S = (0.2, 1.0, 2.0, 4.0, 8.0)
-"""Waits before the first, second, … restart; after the last one the model is given up."""
-
-STALL_S = 1.0
-"""A heartbeat older than this means that the process hangs."""
-
-HEALTHY_S = 60.0
-"""A process that ran this long starts the count of restarts anew."""
-
 _POLL_S = 0.05
+
+WORKER = (sys.executable, "-m", "rtsep.engine.worker")
+"""Command line of an inference process; the request follows as one more argument."""
 
 
 class WorkerState(enum.Enum):
@@ -50,12 +46,22 @@ class Supervisor:
         restarts: how often a process was replaced.
     """
 
-    def __init__(self, segment: Segment, request: WorkerRequest, *, on_event: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        segment: Segment,
+        request: WorkerRequest,
+        *,
+        on_event: Callable[[str], None] | None = None,
+        clock: Clock = MONOTONIC,
+        command: Sequence[str] = WORKER,
+    ) -> None:
         self.segment = segment
         self.state = WorkerState.LOADING
         self.reason = ""
         self.restarts = 0
         self._request = request
+        self._clock = clock
+        self._command = tuple(command)
         self._tell = on_event or (lambda _text: None)
         self._process: subprocess.Popen[bytes] | None = None
         self._last_error = WorkerEvent(event="")
@@ -64,8 +70,9 @@ class Supervisor:
         self._thread = threading.Thread(target=self._watch, name="rtsep-supervisor", daemon=True)
 
     def start(self) -> None:
-        """Start the first process and the watch over it. Returns at once."""
-        self._thread.start()
+        """Start the first process and the watch over it. Returns at once; a second call does nothing."""
+        if not self._thread.is_alive() and self.state is WorkerState.LOADING:
+            self._thread.start()
 
     def wait_until_running(self, limit_s: float) -> bool:
         """Wait until stems come or cannot come; returns whether they come."""
@@ -96,22 +103,21 @@ class Supervisor:
             self._tell(reason)
 
     def _watch(self) -> None:
-        failures = 0
+        policy = RestartPolicy()
         while not self._stopping.is_set():
-            began = time.monotonic()
+            began_ns = self._clock.now_ns()
             self._start_process()
             why = self._until_it_fails()
             self._end_process(grace_s=0.0)
             if self._stopping.is_set():
                 return
-            failures = 1 if time.monotonic() - began > HEALTHY_S else failures + 1
-            if self._last_error.permanent or failures > len(BACK_OFF_S):
+            wait_s = policy.wait_s((self._clock.now_ns() - began_ns) / 1e9, permanent=self._last_error.permanent)
+            if wait_s is None:
                 self._become(WorkerState.FAILED, f"{why} The dry mix goes on.")
                 return
-            wait_s = BACK_OFF_S[failures - 1]
             self._become(WorkerState.RESTARTING, f"{why} Restarting the model in {wait_s:g} s; the dry mix goes on.")
             self.restarts += 1
-            self._stopping.wait(wait_s)
+            self._wait(wait_s)
 
     def _start_process(self) -> None:
         header = self.segment.header
@@ -119,7 +125,7 @@ class Supervisor:
         header[at.EPOCH] += 1
         request = msgspec.structs.replace(self._request, epoch=int(header[at.EPOCH]))
         self._last_error = WorkerEvent(event="")
-        command = [sys.executable, "-m", "rtsep.engine.worker", msgspec.json.encode(request).decode()]
+        command = [*self._command, msgspec.json.encode(request).decode()]
         single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
         self._process = subprocess.Popen(
             command,
@@ -148,18 +154,20 @@ class Supervisor:
     def _until_it_fails(self) -> str:
         """Watch the running process; returns a sentence on how it ended."""
         process, header = self._process, self.segment.header
-        beat, seen = -1, time.monotonic()
-        while process is not None and not self._stopping.wait(_POLL_S):
+        heart = Heartbeat(self._clock.now_ns() / 1e9)
+        while process is not None and not self._wait(_POLL_S):
             code = process.poll()
             if code is not None:
-                time.sleep(_POLL_S)  # let the last words arrive
-                return self._last_error.text or f"The model process ended with code {code}."
-            now = time.monotonic()
-            if int(header[at.BEAT]) != beat or int(header[at.READY]) != int(header[at.EPOCH]):
-                beat, seen = int(header[at.BEAT]), now
-            elif now - seen > STALL_S:
-                return f"The model gave no sign of life for {STALL_S:g} s."
+                self._wait(_POLL_S)  # let the last words arrive
+                return self._last_error.text or _how_it_ended(code)
+            loaded = int(header[at.READY]) == int(header[at.EPOCH])
+            if why := heart.hangs(self._clock.now_ns() / 1e9, int(header[at.BEAT]), loaded):
+                return why
         return ""
+
+    def _wait(self, seconds: float) -> bool:
+        """Let time pass; returns whether the engine stops meanwhile."""
+        return self._clock.wait(self._stopping, round(seconds * 1e9))
 
     def _end_process(self, grace_s: float) -> None:
         process = self._process
@@ -172,3 +180,10 @@ class Supervisor:
             process.wait()
         if process.stdin:
             process.stdin.close()
+
+
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"The model process ended with code {code}."
+    out_of_memory = " The system may have run out of memory." if code == -signal.SIGKILL else ""
+    return f"The model process was ended by {signal.Signals(-code).name}.{out_of_memory}"

@@ -1,11 +1,12 @@
 """The inference process: one thread that turns hops of the input ring into hops of the stem rings.
 
-It has an interpreter of its own, so no work of the control process (web page, MIDI, terminal) can hold it up: as a thread, 77 % of
-hops were late under load; as a process, none with real-time priority. The loop waits on a semaphore that the audio thread posts at each hop
-edge, and counts a heartbeat ten times a second.
+It has an interpreter of its own, so no work of the control process (web page, MIDI, terminal) can hold it up: as a thread,
+77 % of hops were late under load; as a process, none with real-time priority. The loop waits on a semaphore that the audio thread
+posts at each hop edge, and counts a heartbeat ten times a second.
 
-If it falls behind by more than `PATIENCE_MS` of what is being heard, it jumps to the newest hop with a fresh state rather than compute what nobody
-will hear. After a jump the first `latency` frames of output belong to input it has not seen; they are not published.
+If it falls behind by more than `PATIENCE_MS` of what is being heard, it jumps to the newest hop with a fresh state rather than
+compute what nobody will hear. After a jump the first `latency` frames of output belong to input it has not seen; they are not
+published.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ import sys
 import threading
 import time
 import traceback
+from typing import cast
 
 import msgspec
 import numpy as np
 
+from rtsep.clock import MONOTONIC, Clock
 from rtsep.engine.request import WorkerEvent, WorkerRequest
 from rtsep.errors import ModelError, RtsepError
 from rtsep.models import registry
@@ -43,15 +46,15 @@ _PRIORITY = 4  # below JACK's clients (5) and server (10)
 class Inference:
     """A separator at work on a segment. Pure of processes and waiting: tests call `run_available` on their own clock."""
 
-    def __init__(self, segment: Segment, separator: Separator, epoch: int) -> None:
-        self.segment, self.separator, self.epoch = segment, separator, epoch
+    def __init__(self, segment: Segment, separator: Separator, epoch: int, clock: Clock = MONOTONIC) -> None:
+        self.segment, self.separator, self.epoch, self.clock = segment, separator, epoch, clock
         spec = separator.spec
         header = segment.header
         promised = (int(header[at.RATE]), int(header[at.HOP]), int(header[at.MODEL_LATENCY]))
         if promised != (spec.rate, spec.hop, spec.latency):
             raise ModelError(
-                f'Model "{spec.name}" loaded with rate, hop and latency {spec.rate}, {spec.hop}, {spec.latency}; the engine was laid out '
-                f"for {promised}. The card and the code disagree: please report it."
+                f'Model "{spec.name}" loaded with rate, hop and latency {spec.rate}, {spec.hop}, {spec.latency}; '
+                f"the engine was laid out for {promised}. The card and the code disagree: please report it."
             )
         self._slots = np.array([STEMS.index(name) for name in spec.stems], np.int64)
         self._mix = np.zeros((at.CHANNELS, spec.hop), np.float32)
@@ -98,7 +101,7 @@ class Inference:
 
     def _run_hop(self) -> None:
         segment, header, hop = self.segment, self.segment.header, self.next_hop
-        started = time.perf_counter_ns()
+        started_ns = self.clock.now_ns()
         exchange.read_hop(header, segment.source, hop, self._mix)
         stems = self.separator.step(self._mix, self._state)
         if not exchange.write_stems(header, segment.stems, hop, stems, self._slots):
@@ -109,11 +112,12 @@ class Inference:
             exchange.publish(header, segment.tags, self.epoch, hop)
         self.next_hop = hop + 1
         exchange.finish(header, hop)
-        self._count(time.perf_counter_ns() - started)
+        self._count(self.clock.now_ns() - started_ns)
 
     def _count(self, elapsed_ns: int) -> None:
         header = self.segment.header
         header[at.HOPS] += 1
+        header[at.HOP_NS_SUM] += elapsed_ns
         header[at.HOP_NS_MAX] = max(int(header[at.HOP_NS_MAX]), elapsed_ns)
         ratio = max(1.0, elapsed_ns / at.HISTOGRAM_FIRST_NS)
         bin_number = min(at.HISTOGRAM_BINS - 1, int(math.log(ratio) / math.log(at.HISTOGRAM_RATIO)))
@@ -141,7 +145,8 @@ def say(event: WorkerEvent) -> None:
 
 def _end_with_parent() -> None:
     """Leave when the audio process closes our standard input, however it ended."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1):  # not through sys.stdin, whose lock would survive this thread at exit
+        pass
     os._exit(0)
 
 
@@ -159,8 +164,10 @@ def serve(request: WorkerRequest) -> None:
     header = segment.header
     separator = registry.load(request.model, request.tier, rate=request.rate, runtime=request.runtime)
     if not hasattr(separator, "step"):
-        raise ModelError(f'Tier "{request.tier}" needs the whole file and cannot run live. Live tiers: rtsep models info {request.model}.')
-    inference = Inference(segment, separator, request.epoch)
+        raise ModelError(
+            f'Tier "{request.tier}" needs the whole file and cannot run live. Live tiers: rtsep models info {request.model}.'
+        )
+    inference = Inference(segment, cast(Separator, separator), request.epoch)
     flush_to_zero()
     gc.collect()
     gc.freeze()

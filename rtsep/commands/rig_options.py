@@ -1,0 +1,50 @@
+"""Options that every live command shares: a rig, and what overrides it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import msgspec
+
+from rtsep.config import Rig, load_rig, rig_path
+from rtsep.errors import UsageError, nearest
+
+_BACKENDS = ("auto", "jack", "portaudio", "null")
+
+
+def add_rig_options(parser: argparse.ArgumentParser, *, positional: bool = True) -> None:
+    """Add the rig and the options that override its tables."""
+    if positional:
+        parser.add_argument("rig", nargs="?", default="default", metavar="RIG", help="rig file, or the name of one that ships (default, karaoke, …)")
+    else:
+        parser.add_argument("--rig", default="default", metavar="RIG", help="rig file, or the name of one that ships (default, karaoke, …)")
+    parser.add_argument("-b", "--backend", metavar="NAME", help=f"where audio goes: {', '.join(_BACKENDS)}")
+    parser.add_argument("-m", "--model", metavar="NAME", help="model (rtsep models)")
+    parser.add_argument("-t", "--tier", metavar="NAME", help="trade-off of latency and quality (rtsep models)")
+    parser.add_argument("--runtime", choices=("auto", "onnx", "torch"), help="what computes the model")
+
+
+def rig_from(args: argparse.Namespace) -> Rig:
+    """Load the rig and put the options over it.
+
+    Raises:
+        ConfigError: the rig is wrong.
+        UsageError: unknown backend.
+    """
+    rig = load_rig(rig_path(args.rig))
+    if args.backend and args.backend not in _BACKENDS:
+        raise UsageError(f'There is no backend "{args.backend}".{nearest(args.backend, _BACKENDS)} Backends: {", ".join(_BACKENDS)}.')
+    engine = _given(args, ("model", "tier", "runtime"))
+    audio = _given(args, ("backend", "input", "output"))
+    if getattr(args, "connect", False):
+        audio["connect"] = True
+    return msgspec.structs.replace(
+        rig,
+        engine=msgspec.structs.replace(rig.engine, **engine),
+        audio=msgspec.structs.replace(rig.audio, **audio),
+    )
+
+
+def _given(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(args, name) for name in names if getattr(args, name, None)}

@@ -1,0 +1,35 @@
+"""Separate live: audio from a device, JACK or a DAW comes in, mix and stems go out, faders move by MIDI, until Ctrl-C.
+
+Dry sound is there at once; stems join when the model is loaded. If the model is late, the dry mix is heard, in time, instead of a gap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rtsep.commands.rig_options import add_rig_options, rig_from
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `rtsep run`."""
+    add_rig_options(parser)
+    parser.add_argument("-i", "--input", metavar="NAME", help="input device: a part of its name (rtsep devices)")
+    parser.add_argument("-o", "--output", metavar="NAME", help="output device: a part of its name")
+    parser.add_argument("--connect", action="store_true", help="JACK: connect to the system's ports")
+    parser.add_argument("--seconds", type=float, help="end by itself after this time")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Perform until Ctrl-C; then print what happened."""
+    rig = rig_from(args)
+    from rtsep.control.stage import choose_backend, perform
+
+    engine = perform(rig, choose_backend(rig), seconds=args.seconds, say=lambda text: print(text, file=sys.stderr, flush=True))
+    now = engine.status()
+    print(
+        f"{now.seconds:.1f} s, {now.hops} hops (p50 {now.hop_p50_ms:.1f}, p99 {now.hop_p99_ms:.1f}, max {now.hop_max_ms:.1f} of {now.hop_ms:.1f} ms), "
+        f"late {now.late_hops}, dry {now.dry_seconds:.1f} s, xruns {now.xruns}, model restarts {now.restarts}",
+        file=sys.stderr,
+    )
+    return 0

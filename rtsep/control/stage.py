@@ -1,0 +1,154 @@
+"""A performance: backend, engine, faders, MIDI and the live view together, from start to a clean end.
+
+Order matters to a player: the callback runs before the model is even asked for, so dry sound is there at once and stems join it when they are ready.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rtsep.config import Rig
+from rtsep.control.live_view import LiveView
+from rtsep.control.midi_map import install
+from rtsep.control.params import ParamStore
+from rtsep.engine.session import Backend, Engine
+from rtsep.errors import DeviceError, UsageError, nearest
+from rtsep.io.jack_client import JackBackend, server_is_running
+from rtsep.io.midi_ports import MidiListener
+from rtsep.io.null import NullBackend
+from rtsep.io.player import SongFeeder
+from rtsep.io.portaudio import PortAudioBackend
+from rtsep.models import registry
+from rtsep.stems import STEMS
+
+BACKENDS = ("auto", "jack", "portaudio", "null")
+
+_FADE_OUT_S = 0.02
+
+
+def choose_backend(rig: Rig, *, listen: bool = True) -> Backend:
+    """Make the backend that a rig asks for; `auto` is JACK if a server answers, else PortAudio.
+
+    Args:
+        rig: its `[audio]` table is read.
+        listen: whether an input is needed.
+
+    Raises:
+        DeviceError: `auto` found neither a server nor a device.
+        UsageError: unknown backend.
+    """
+    audio = rig.audio
+    if audio.backend not in BACKENDS:
+        raise UsageError(f'There is no backend "{audio.backend}".{nearest(audio.backend, BACKENDS)} Backends: {", ".join(BACKENDS)}.')
+    if audio.backend == "null":
+        return NullBackend()
+    if audio.backend == "jack" or (audio.backend == "auto" and not (audio.input or audio.output) and server_is_running()):
+        return JackBackend(audio.client_name, connect=audio.connect or not listen)
+    return PortAudioBackend(audio.input, audio.output, listen=listen)
+
+
+def backend_or_none(rig: Rig, *, listen: bool) -> Backend | None:
+    """Like `choose_backend`, but None if this machine has nothing to play on."""
+    try:
+        backend = choose_backend(rig, listen=listen)
+        backend.open()
+    except DeviceError:
+        return None
+    backend.stop()
+    return backend
+
+
+@contextlib.contextmanager
+def _terminate_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end a performance the way Ctrl-C does."""
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def set_faders(rig: Rig, params: ParamStore) -> None:
+    """Put every fader and switch where the rig says."""
+    for stem in STEMS:
+        table = getattr(rig.stems, stem)
+        params.set(f"stem.{stem}.gain_db", table.gain_db)
+        params.set(f"stem.{stem}.mute", float(table.mute))
+        params.set(f"stem.{stem}.solo", float(table.solo))
+
+
+def perform(rig: Rig, backend: Backend, *, song: Path | None = None, seconds: float | None = None, say: Callable[[str], None]) -> Engine:
+    """Run until Ctrl-C, the end of the song, or `seconds`.
+
+    Args:
+        rig: model, faders and MIDI.
+        backend: not yet opened.
+        song: plays instead of the input.
+        seconds: ends by itself after this time.
+        say: takes the lines that are printed before the live view starts.
+
+    Returns:
+        The stopped engine, with its counters.
+
+    Raises:
+        DeviceError, ModelError, ConfigError: before any sound is made.
+    """
+    engine: Engine | None = None
+    midi: MidiListener | None = None
+    feeder: SongFeeder | None = None
+    view: LiveView | None = None
+
+    def tell(text: str) -> None:
+        (view.tell if view else say)(text)
+
+    try:
+        with _terminate_like_ctrl_c():
+            registry.find(rig.engine.model or None, rig.engine.tier or None, live=song is None)
+            stream = backend.open()
+            engine = Engine(
+                stream,
+                model=rig.engine.model or None,
+                tier=rig.engine.tier or None,
+                runtime=rig.engine.runtime,
+                playing=song is not None,
+                on_event=tell,
+            )
+            params = ParamStore(engine.segment.params)
+            set_faders(rig, params)
+            install(engine.context, rig.midi.bind)
+            if song:
+                feeder = SongFeeder(engine, song, on_event=tell)
+                feeder.start()
+                engine.start()
+                engine.supervisor.wait_until_running(limit_s=10.0)  # a song can wait for its stems; a stage cannot
+            backend.start(engine)
+            engine.start()
+            midi = MidiListener(engine.context, rig.midi.ports, on_event=tell)
+            midi.start()
+            title = f"{engine.spec.name} {engine.spec.tier}, {backend.name}, {stream.rate} Hz, {stream.block} frames"
+            say(title)
+            for line in engine.latency.lines() if not song else ():
+                say(f"  {line}")
+            view = LiveView(engine, params, title=title)
+            until = time.monotonic() + seconds if seconds else float("inf")
+            view.show_while(lambda: time.monotonic() < until and not (feeder and feeder.finished))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if engine is not None and view is not None:
+            ParamStore(engine.segment.params).set("master.gain_db", float("-inf"))
+            time.sleep(_FADE_OUT_S)
+        for part in (midi, feeder, backend, engine):
+            if part is not None:
+                part.stop()
+    if engine is None:
+        raise KeyboardInterrupt
+    return engine
