@@ -39,5 +39,5 @@ ensure_environment() {
   "$venv/bin/python" -m pip install "torch==2.13.0" >&2 &&
     "$venv/bin/python" -m pip install -e "$root[$extras]" >&2 ||
     give_up "the installation stopped; see above. Once that is mended, the same command goes on where it stopped."
-  printf '%s ,%s,spleeter,\n' "$stamp" "$extras" >>"$venv/rtsep-installed"
+  printf '%s ,%s,\n' "$stamp" "$extras" >>"$venv/rtsep-installed"
 }
