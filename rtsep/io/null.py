@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import numpy as np
 
+from rtsep.clock import MONOTONIC, Clock
 from rtsep.engine.session import Engine, StreamFormat
 from rtsep.models.separator import Audio
 from rtsep.realtime import layout as at
@@ -39,12 +39,13 @@ def render(engine: Engine, mix: Audio, *, block: int | None = None) -> Iterator[
 
 
 class NullBackend:
-    """Silence in, nothing out, in real time."""
+    """Silence in, nothing out, at the pace of a clock: in real time unless another one is given."""
 
     name = "null"
 
-    def __init__(self, rate: int = 44_100, block: int = 256) -> None:
+    def __init__(self, rate: int = 44_100, block: int = 256, clock: Clock = MONOTONIC) -> None:
         self._format = StreamFormat(rate, block)
+        self._clock = clock
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -61,13 +62,13 @@ class NullBackend:
         n, rate = self._format.block, self._format.rate
         ins = np.zeros((at.CHANNELS, n), np.float32)
         outs = np.zeros((at.OUTPUTS, n), np.float32)
-        began, blocks = time.monotonic(), 0
+        began_ns, blocks = self._clock.now_ns(), 0
         while not self._stop.is_set():
             process(engine.context.words, ins, outs, n)
             blocks += 1
-            ahead_s = began + blocks * n / rate - time.monotonic()
-            if ahead_s > 0:
-                self._stop.wait(ahead_s)
+            ahead_ns = began_ns + blocks * n * 1_000_000_000 // rate - self._clock.now_ns()
+            if ahead_ns > 0:
+                self._clock.wait(self._stop, ahead_ns)
 
     def stop(self) -> None:
         """End the thread."""
