@@ -1,0 +1,87 @@
+"""Changes to a stem that leave it the same instrument: speed, equaliser, room, saturation, place in the stereo field.
+
+All take and return `[2, frames]` float32 and draw from the generator they are given, so a stream can be made again from its seed.
+Equaliser and room are applied as one spectrum product over the whole stretch, hence cost two FFTs together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+import soxr
+from numpy.typing import NDArray
+
+Stereo = NDArray[np.float32]
+Rng = np.random.Generator
+
+
+def speed_ratio(rng: Rng, semitones: float, probability: float = 0.5) -> float:
+    """Draw a playback speed within ± `semitones`, or exactly 1."""
+    return float(2.0 ** (rng.uniform(-semitones, semitones) / 12.0)) if rng.random() < probability else 1.0
+
+
+def change_speed(x: NDArray[np.float32], ratio: float, rate: int) -> NDArray[np.float32]:
+    """Play `[frames, channels]` faster by `ratio`: pitch, tempo and formants move together, as on a tape machine."""
+    return x if ratio == 1.0 else np.asarray(soxr.resample(x, rate * ratio, rate, quality="LQ"), np.float32)
+
+
+def random_equaliser(rng: Rng, bins: int, rate: int, depth_db: float = 6.0) -> NDArray[np.float32]:
+    """Smooth gain curve over `bins` from 0 Hz to Nyquist: independent gains at eight points on a logarithmic frequency axis."""
+    points_hz = np.geomspace(60.0, 16000.0, 8)
+    gains_db = np.clip(rng.normal(0.0, 0.5 * depth_db, points_hz.size), -1.5 * depth_db, depth_db)
+    frequencies = np.linspace(0.0, rate / 2, bins)
+    # Evaluated on a coarse grid first: a logarithm per bin of a 12-second spectrum would cost more than the FFT.
+    coarse = np.geomspace(20.0, rate / 2, 256)
+    curve = 10.0 ** (np.interp(np.log(coarse), np.log(points_hz), gains_db) / 20.0)
+    return np.interp(frequencies, coarse, curve).astype(np.float32)
+
+
+def random_room(rng: Rng, rate: int) -> NDArray[np.float32]:
+    """Impulse response `[2, frames]`: the direct sound, then a decaying noise tail of 0.1 to 1.2 s with its own darkness."""
+    seconds = float(rng.uniform(0.1, 1.2))
+    frames = int(seconds * rate)
+    envelope = np.exp(-6.9 * np.arange(frames, dtype=np.float32) / frames)
+    tail = rng.standard_normal((2, frames), np.float32) * envelope
+    darkness = float(rng.uniform(0.0, 0.9))
+    tail[:, 1:] = (1.0 - darkness) * tail[:, 1:] + darkness * tail[:, :-1]
+    tail *= float(rng.uniform(0.05, 0.5)) / np.sqrt((tail**2).sum(1, keepdims=True))
+    predelay = int(rng.uniform(0.0, 0.03) * rate)
+    response = np.zeros((2, predelay + frames + 1), np.float32)
+    response[:, 0] = 1.0
+    response[:, predelay + 1 :] = tail
+    return response
+
+
+def filter_stem(x: Stereo, rng: Rng, rate: int, equaliser: float, room: float) -> Stereo:
+    """Equalise with probability `equaliser` and reverberate with probability `room`."""
+    with_equaliser, with_room = rng.random() < equaliser, rng.random() < room
+    if not (with_equaliser or with_room):
+        return x
+    response = random_room(rng, rate) if with_room else np.ones((1, 1), np.float32)
+    size = scipy.fft.next_fast_len(x.shape[1] + response.shape[1], real=True)
+    spectrum = scipy.fft.rfft(x, size)
+    if with_room:
+        spectrum *= scipy.fft.rfft(response, size)
+    if with_equaliser:
+        spectrum *= random_equaliser(rng, spectrum.shape[1], rate)
+    return np.ascontiguousarray(scipy.fft.irfft(spectrum, size)[:, : x.shape[1]], np.float32)
+
+
+def saturate(x: Stereo, rng: Rng, probability: float = 0.1) -> Stereo:
+    """Soft-clip at 6 to 18 dB above the stem's RMS level, with probability `probability`."""
+    if rng.random() >= probability:
+        return x
+    ceiling = float(np.sqrt(np.mean(x * x)) + 1e-6) * 10.0 ** (rng.uniform(6.0, 18.0) / 20.0)
+    return np.asarray(ceiling * np.tanh(x / ceiling), np.float32)
+
+
+def place(x: Stereo, rng: Rng) -> Stereo:
+    """Swap sides and polarity at random; narrow or pan half of the stems a little."""
+    if rng.random() < 0.5:
+        x = x[::-1]
+    if rng.random() < 0.5:
+        width, balance = rng.uniform(0.0, 1.0), rng.uniform(-0.4, 0.4)
+        middle = 0.5 * (x[0] + x[1])
+        x = middle + width * (x - middle)
+        x = x * np.array([[1.0 - balance], [1.0 + balance]])
+    return np.asarray(x * rng.choice((-1.0, 1.0)), np.float32)

@@ -1,0 +1,205 @@
+"""The training loop of one process: chunks in, updates out, state carried, everything resumable.
+
+The model that ships is the exponential moving average of the weights; it is what validation scores.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from rtsep.models.bandnet import BandNet
+from rtsep.training import checkpoint as checkpoints
+from rtsep.training.corpus import Corpus
+from rtsep.training.objective import Objective, Weights
+from rtsep.training.parallel import Group, flat_norm
+from rtsep.training.recipe import Recipe
+from rtsep.training.schedule import is_decaying, last_step, rate_factor
+from rtsep.training.stft import LowDelayStft
+from rtsep.training.streams import Lane, StretchMaker, next_chunk
+from rtsep.training.validation import mean_scores, song_scores
+
+Row = dict[str, float]
+
+
+class Trainer:
+    """Holds model, average, optimiser and lanes of one process, and moves them forward."""
+
+    def __init__(self, recipe: Recipe, recipe_text: str, corpus: Corpus, validation: Corpus, group: Group) -> None:
+        self.recipe, self.recipe_text, self.group = recipe, recipe_text, group
+        config, training = recipe.model, recipe.training
+        torch.manual_seed(training.seed)
+        self.device = torch.device(training.device)
+        self.model = BandNet(config).to(self.device)
+        self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
+        self.stft = LowDelayStft(config.window, config.hop, config.synthesis).to(self.device)
+        self.objective = Objective(self.model, self.stft, bfloat16=training.bfloat16, compiled=training.compile)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=training.learning_rate, betas=(0.9, 0.98), weight_decay=training.weight_decay
+        )
+        samples = recipe.streams.chunk_frames * config.hop
+        self.maker = StretchMaker(corpus, recipe.streams, config.rate, recipe.streams.stretch_chunks * samples)
+        self.lane_numbers = group.share(range(training.lanes))
+        self.lanes = [self._lane(number, 0) for number in self.lane_numbers]
+        self.state = self.model.init_state(len(self.lanes))
+        self.validation = validation
+        self.step = 0
+        self.core_seconds = 0.0
+        self.audio_seconds = 0.0
+
+    def _lane(self, number: int, position: int) -> Lane:
+        config = self.recipe.model
+        return Lane(self.maker, config.hop, self.stft.history, self.recipe.training.seed, number, position)
+
+    def restore(self, saved: checkpoints.Checkpoint) -> None:
+        """Go on from a checkpoint, with any number of processes."""
+        self.model.load_state_dict(saved.model)
+        self.average.load_state_dict(saved.average)
+        self.optimizer.load_state_dict(saved.optimizer)
+        self.lanes = [self._lane(number, saved.lane_positions[number]) for number in self.lane_numbers]
+        states = [saved.lane_states[number] for number in self.lane_numbers]
+        self.state = torch.cat(states, 1).to(self.device)
+        self.step, self.core_seconds, self.audio_seconds = saved.step, saved.core_seconds, saved.audio_seconds
+
+    def checkpoint(self) -> checkpoints.Checkpoint:
+        """Collect the state of all processes; every process must call this."""
+        bands = self.recipe.model.band_count
+        mine = {
+            number: (self.state[:, index * bands : (index + 1) * bands].cpu().clone(), lane.position)
+            for index, (number, lane) in enumerate(zip(self.lane_numbers, self.lanes, strict=True))
+        }
+        lanes = {number: value for part in self.group.gather(mine) for number, value in part.items()}
+        return checkpoints.Checkpoint(
+            recipe=self.recipe_text,
+            step=self.step,
+            model=self.model.state_dict(),
+            average=self.average.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            lane_states=[lanes[number][0] for number in sorted(lanes)],
+            lane_positions=[lanes[number][1] for number in sorted(lanes)],
+            core_seconds=self.core_seconds,
+            audio_seconds=self.audio_seconds,
+        )
+
+    def update(self, flag: float = 0.0) -> tuple[Row, float]:
+        """One optimiser step.
+
+        Args:
+            flag: a number that is averaged over all processes along with the gradients (to agree on stopping).
+
+        Returns:
+            Figures of the step, averaged over processes, and the averaged flag.
+        """
+        began = time.process_time()
+        training = self.recipe.training
+        factor = rate_factor(training, self.step)
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = training.learning_rate * factor
+        chunk = next_chunk(self.lanes)
+        keep = torch.from_numpy(~chunk.fresh).to(self.device).repeat_interleave(self.recipe.model.band_count)
+        state = self.state * keep[None, :, None]
+        weights = Weights.of_phase(self.recipe.loss, is_decaying(training, self.step))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss, parts, self.state = self.objective(chunk, state, weights)
+        loss.backward()  # type: ignore[no-untyped-call]
+        names = sorted(parts)
+        figures = self.group.average(
+            self.model.parameters(), [float(loss.detach()), *(parts[name] for name in names), flag, self.core_seconds]
+        )
+        norm = flat_norm(p.grad for p in self.model.parameters() if p.grad is not None)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.clip_norm)
+        self.optimizer.step()
+        self._update_average()
+        self.step += 1
+        self.core_seconds += (time.process_time() - began) * self.group.size
+        self.audio_seconds += training.lanes * self.maker.config.chunk_frames * self.recipe.model.hop / self.recipe.model.rate
+        row = {"step": float(self.step), "loss": figures[0]} | dict(zip(names, figures[1:], strict=False))
+        row |= {
+            "gradient_norm": norm,
+            "learning_rate": training.learning_rate * factor,
+            "core_hours": figures[-1] / 3600.0,
+            "audio_hours": self.audio_seconds / 3600.0,
+        }
+        return row, figures[-2]
+
+    def _update_average(self) -> None:
+        # Early on the average follows fast, or it would hold the random start for thousands of steps.
+        keep = min(self.recipe.training.average, (1.0 + self.step) / (10.0 + self.step))
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                mean.lerp_(value, 1.0 - keep)
+
+    def validate(self) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+        """Score the averaged weights; songs are shared out over the processes. Returns means, and scores per song."""
+        seconds = self.recipe.training.validate_seconds
+        mine = {
+            song.name: song_scores(self.average, self.stft, song, seconds, self.recipe.model.rate)
+            for song in self.group.share(self.validation.songs)
+        }
+        songs = {name: scores for part in self.group.gather(mine) for name, scores in part.items()}
+        return mean_scores(list(songs.values())), songs
+
+
+class Timer:
+    """Says when something that is to happen every so many minutes is due."""
+
+    def __init__(self, minutes: float) -> None:
+        self.seconds, self.last = minutes * 60.0, time.monotonic()
+
+    def due(self) -> bool:
+        """True at most once per period."""
+        if time.monotonic() - self.last < self.seconds:
+            return False
+        self.last = time.monotonic()
+        return True
+
+
+class Watcher:
+    """What a run tells whoever watches; rank 0 overrides these to write logs and show progress."""
+
+    def on_step(self, row: Row) -> None:
+        """After every update."""
+
+    def on_validation(self, step: int, means: dict[str, float], songs: dict[str, dict[str, float]]) -> None:
+        """After every validation."""
+
+    def close(self) -> None:
+        """After the run, however it ended."""
+
+
+def run(trainer: Trainer, folder: Path, watcher: Watcher, should_stop: Callable[[], bool]) -> None:
+    """Train until the schedule ends or `should_stop` says so in any process, with checkpoints and validations on the way."""
+    training = trainer.recipe.training
+    save_timer, validate_timer = Timer(training.checkpoint_every_minutes), Timer(training.validate_every_minutes)
+    stopping = False
+    while trainer.step < last_step(training) and not stopping:
+        # Clocks differ between processes; all act on the flag of rank 0 that travels with the gradients.
+        leads = trainer.group.rank == 0
+        wants_stop = should_stop()
+        wants = 1.0 * wants_stop + 1e3 * (leads and save_timer.due()) + 1e6 * (leads and validate_timer.due())
+        row, flag = trainer.update(wants)
+        total = round(flag * trainer.group.size)
+        watcher.on_step(row)
+        stopping = total % 1000 > 0
+        if total // 1000 % 1000:
+            _save(trainer, folder)
+        if total // 1000000:
+            _validate(trainer, watcher)
+    _save(trainer, folder)
+    _validate(trainer, watcher)
+
+
+def _save(trainer: Trainer, folder: Path) -> None:
+    saved = trainer.checkpoint()
+    if trainer.group.rank == 0:
+        checkpoints.save(saved, folder / "checkpoint.pt")
+
+
+def _validate(trainer: Trainer, watcher: Watcher) -> None:
+    if trainer.validation.songs:
+        means, songs = trainer.validate()
+        watcher.on_validation(trainer.step, means, songs)

@@ -1,0 +1,73 @@
+"""One chunk through the network: spectra, masks, losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rtsep.models.bandnet import BandNet
+from rtsep.training import losses
+from rtsep.training.recipe import LossConfig
+from rtsep.training.stft import LowDelayStft
+from rtsep.training.streams import Chunk
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the three losses; a loss of weight 0 is not computed."""
+
+    sdr: float
+    magnitude: float
+    waveform: float
+
+    @classmethod
+    def of_phase(cls, config: LossConfig, decaying: bool) -> Weights:
+        """Weights of the stable or of the decay phase."""
+        if decaying:
+            return cls(config.decay_sdr, config.decay_magnitude, config.decay_waveform)
+        return cls(config.sdr, config.magnitude, config.waveform)
+
+
+class Objective:
+    """Computes the loss of a chunk, compiled if asked."""
+
+    def __init__(self, model: BandNet, stft: LowDelayStft, *, bfloat16: bool, compiled: bool) -> None:
+        self.stft, self.bfloat16 = stft, bfloat16
+        self.masked_bins = model.config.masked_bins
+        # Several sizes of batch may occur (validation, another number of processes); each is compiled for itself.
+        self.network = torch.compile(model, dynamic=False) if compiled else model
+        self.spectral = torch.compile(spectral_losses, dynamic=False) if compiled else spectral_losses
+        self.device_type = model.band_bias.device.type
+
+    def __call__(self, chunk: Chunk, state: Tensor, weights: Weights) -> tuple[Tensor, dict[str, float], Tensor]:
+        """Return the loss, its parts by name, and the state after the chunk (detached)."""
+        device = state.device
+        stems = torch.from_numpy(chunk.stems).to(device)
+        groups, target_weights = torch.from_numpy(chunk.groups).to(device), torch.from_numpy(chunk.weights).to(device)
+        every_stem_known = bool((chunk.groups == torch.eye(4).numpy()).all())
+        with torch.no_grad():
+            targets = stems if every_stem_known else torch.einsum("bgs,bscn->bgcn", groups, stems)
+            mix = self.stft(stems.sum(1))
+            planes = losses.mix_planes(mix, self.stft(targets), self.masked_bins)
+        with torch.autocast(self.device_type, torch.bfloat16, enabled=self.bfloat16):
+            masks, state = self.network(torch.view_as_real(mix).transpose(1, 2), state)
+        if not every_stem_known:
+            masks = losses.group_masks(masks, groups)
+        total = torch.zeros((), device=device)
+        parts: dict[str, float] = {}
+        if weights.sdr or weights.magnitude:
+            sdr, magnitude = self.spectral(masks, *planes, target_weights)
+            total = total + weights.sdr * sdr + weights.magnitude * magnitude
+            parts |= {"sdr": float(sdr.detach()), "magnitude": float(magnitude.detach())}
+        if weights.waveform:
+            wave = losses.waveform_loss(self.stft, masks, mix, targets[..., self.stft.history :], target_weights)
+            total = total + weights.waveform * wave
+            parts["waveform"] = float(wave.detach())
+        return total, parts, state.detach()
+
+
+def spectral_losses(masks: Tensor, power: Tensor, cross: Tensor, target_power: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Both spectral losses in one pass over the planes."""
+    return losses.sdr_loss(masks, power, cross, target_power, weights), losses.magnitude_loss(masks, power, cross, weights)

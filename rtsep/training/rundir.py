@@ -1,0 +1,100 @@
+"""A run directory: everything that was needed to get these weights, and everything they did on the way.
+
+| file | what |
+|---|---|
+| `recipe.toml` | the recipe, byte for byte |
+| `run.json` | versions, git commit, command, data fingerprint; one entry per start |
+| `checkpoint.pt` | where to go on |
+| `steps.csv` | loss, gradient norm, learning rate, core-hours, hours of audio heard |
+| `validation.csv` | utterance SDR per song and stem |
+| `curves.png` | both of them drawn |
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rtsep.errors import ConfigError
+from rtsep.training.corpus import Listing
+
+LIBRARIES = ("torch", "numpy", "scipy", "soundfile", "soxr")
+
+
+class CsvLog:
+    """Appends rows to a CSV file, whose header is that of the first row ever written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.columns: list[str] = []
+        if path.exists():
+            with path.open(newline="") as lines:
+                self.columns = next(csv.reader(lines), [])
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Append one row and push it to the disk; a value without a column is dropped."""
+        new = not self.columns
+        self.columns = self.columns or list(row)
+        with self.path.open("a", newline="") as lines:
+            writer = csv.DictWriter(lines, self.columns, extrasaction="ignore", restval="")
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def drop_after(self, step: int) -> None:
+        """Forget rows of updates after `step`: a resumed run does them again."""
+        if not self.path.exists():
+            return
+        with self.path.open(newline="") as lines:
+            rows = [row for row in csv.DictReader(lines) if float(row["step"]) <= step]
+        with self.path.open("w", newline="") as lines:
+            writer = csv.DictWriter(lines, self.columns)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def open_run(folder: Path, recipe_text: str, listing: Listing) -> None:
+    """Create a run directory, or check that an existing one is of the same recipe, and note this start in `run.json`.
+
+    Raises:
+        ConfigError: the folder belongs to another recipe.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = folder / "recipe.toml"
+    if recipe.exists() and recipe.read_text() != recipe_text:
+        raise ConfigError(f"{folder} is a run of another recipe; give --run another folder, or train {recipe} itself.")
+    recipe.write_text(recipe_text)
+    record = folder / "run.json"
+    starts = json.loads(record.read_text()) if record.exists() else []
+    starts.append(
+        {
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "command": sys.argv,
+            "git_commit": git_commit(),
+            "python": platform.python_version(),
+            "machine": f"{platform.machine()} {platform.system()}",
+            "libraries": {name: metadata.version(name) for name in LIBRARIES},
+            "data_sha256": listing.fingerprint(),
+            "songs": len(listing.songs),
+            "clips": len(listing.clips),
+        }
+    )
+    record.write_text(json.dumps(starts, indent=1) + "\n")
+
+
+def git_commit() -> str:
+    """Return the commit of the checkout this code runs from, with `+` if files differ from it; empty if it is not a checkout."""
+    here = Path(__file__).parent
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run(["git", "status", "--porcelain", "."], cwd=here, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return commit + ("+" if changed.strip() else "")
