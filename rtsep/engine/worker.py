@@ -64,6 +64,7 @@ class Inference:
         for _ in range(_WARM_UP_STEPS):
             separator.step(self._mix, self._state)
         self._state = separator.init_state()
+        exchange.warm_up(spec.channels, spec.hop)
         self.next_hop = 0
         self._first_whole = 0
         header[at.NEXT_HOP] = 0
@@ -72,6 +73,7 @@ class Inference:
         """Say that stems will come: a model that is late from the start begins at the present, not at the beginning."""
         if self._behind() > 0:
             self._jump()
+        self.segment.header[at.FIRST_HOP] = self._first_whole
         self.segment.header[at.READY] = self.epoch
 
     def run_available(self, limit: int | None = None) -> int:

@@ -1,6 +1,7 @@
 """The functions that JACK and PortAudio call: C functions by Numba, which never touch the interpreter.
 
-Channel buffers are copied through two scratch arrays, so that the mixer sees plain `[channels, frames]` whatever the host's layout.
+Channel buffers are copied through two scratch arrays, so that the mixer sees plain `[channels, frames]` whatever the host's
+layout.
 """
 
 from __future__ import annotations

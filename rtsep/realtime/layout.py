@@ -2,15 +2,16 @@
 
 Two blocks of 64-bit words describe a running engine:
 
-* The **header** lies in the shared segment; audio thread, control threads and inference process all see it. Words that different
-  threads write stand on cache lines of their own (8 words), so that they do not slow each other down.
-* The **context** is private to the process with the audio thread: addresses of arrays and C functions, which mean nothing elsewhere.
+* The **header** lies in the shared segment; audio thread, control threads and inference process all see it. Words that
+  different threads write stand on cache lines of their own (8 words), so that they do not slow each other down.
+* The **context** is private to the process with the audio thread: addresses of arrays and C functions, which mean nothing
+  elsewhere.
 
-Rings are indexed by absolute frame number modulo a power of two and are never FIFOs: input frame t lies at `t & (capacity - 1)`,
-and so does the separated frame t. A late hop is a hole at its own place; it never shifts anything.
+Rings are indexed by absolute frame number modulo a power of two and are never FIFOs: input frame t lies at `t & (capacity -
+1)`, and so does the separated frame t. A late hop is a hole at its own place; it never shifts anything.
 
-Each hop of stems is published by a tag, `epoch << 40 | hop + 1`. The epoch counts starts of the inference process, so a result of
-a process that was replaced is recognised and not played.
+Each hop of stems is published by a tag, `epoch << 40 | hop + 1`. The epoch counts starts of the inference process, so a
+result of a process that was replaced is recognised and not played.
 """
 
 from rtsep.stems import STEMS
@@ -44,6 +45,8 @@ BAD_HOPS = 20  # inference: hops with NaN or infinity in them, not published
 RESYNCS = 21  # inference: times it was so late that it jumped forward
 HOP_NS_MAX = 22  # inference: longest computation of a hop
 RESIDENT_KB = 23  # inference: resident memory
+HOP_NS_SUM = 24  # inference: time spent on all hops
+FIRST_HOP = 25  # inference: the first hop this process owes; earlier ones are nobody's fault and not counted as late
 
 MAGIC_WORD = 32  # from here: control, written before anything starts unless said otherwise
 VERSION_WORD = 33

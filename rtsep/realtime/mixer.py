@@ -1,15 +1,16 @@
 """From rings to outputs: gains with ramps, the fall-back to dry, and smoothing of every jump. Audio thread only.
 
-Output frame t plays the separated frame tau = t - L. It lies in hop j = floor((tau + m) / H), where m is the model's latency and H
-its hop, and it may be played if hop j was published. Otherwise the frame is *dry*: the input frame tau, which is still in the input
-ring, at the gain of the loudest fader (so what a player has muted altogether stays silent).
+Output frame t plays the separated frame tau = t - L. It lies in hop j = floor((tau + m) / H), where m is the model's latency
+and H its hop, and it may be played if hop j was published. Otherwise the frame is *dry*: the input frame tau, which is still
+in the input ring, at the gain of the loudest fader (so what a player has muted altogether stays silent).
 
-Stems to dry happens without warning: the stem that should be faded out is what is missing. So nothing is faded; the jump between
-the last frame and the dry one is added back and decays over `FADE` frames. With all faders at unity stems and dry are the same signal and the
-jump is zero. Dry to stems waits for `HOLD_MS` of uninterrupted stems, then cross-fades with equal *gain*: both carry the same music,
-so an equal-power fade would bulge by 3 dB.
+Stems to dry happens without warning: the stem that should be faded out is what is missing. So nothing is faded; the jump
+between the last frame and the dry one is added back and decays over `FADE` frames. With all faders at unity stems and dry are
+the same signal and the jump is zero. Dry to stems waits for `HOLD_MS` of uninterrupted stems, then cross-fades with equal
+*gain*: both carry the same music, so an equal-power fade would bulge by 3 dB.
 
-Each output stem is heard after its fader; the mix is the sum of the stems at every frame, also when dry. It is added up from the last slot to the
+Each output stem is heard after its fader; the mix is the sum of the stems at every frame, also when dry. It is added up from
+the last slot to the
 first: halves, quarters and eighths of a sample (the `passthrough` model) then give back the sample to the last bit.
 
 Worked example, H = 1024, m = 1024, L = 3072: at t = 5000, tau = 1928 and j = floor(2952 / 1024) = 2, the hop of input frames
@@ -213,7 +214,8 @@ def render(ctx, outs, first, last):  # type: ignore[no-untyped-def]
         j = (tau + shift) // hop
         end = min(last, k + (j + 1) * hop - shift - tau)
         present = load_acquire(tags, j & (at.TAGS - 1)) == (epoch << 40 | j + 1)
-        if not present and load_relaxed(h, at.READY) == epoch and counts[at.C_LATE_HOP] != j:
+        owed = load_relaxed(h, at.READY) == epoch and j >= load_relaxed(h, at.FIRST_HOP)
+        if not present and owed and counts[at.C_LATE_HOP] != j:
             counts[at.C_LATE_HOP] = j
             h[at.LATE_HOPS] += 1
         _play_run(h, mixer, counts, source, stems, shares, meters, outs, present, k, end, tau)

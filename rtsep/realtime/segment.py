@@ -1,7 +1,7 @@
 """The shared segment and the audio thread's context, as numpy arrays over raw memory.
 
-The segment is an anonymous file that exists only as an open descriptor, handed to the inference process when that is started. It has no name in the
-file system: nobody else can open it, and nothing is left behind however the processes end.
+The segment is an anonymous file that exists only as an open descriptor, handed to the inference process when that is started.
+It has no name in the file system: nobody else can open it, and nothing is left behind however the processes end.
 """
 
 from __future__ import annotations
