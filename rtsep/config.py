@@ -1,6 +1,7 @@
 """Rigs: one TOML file says which model, which ports, which faders and which MIDI messages move them.
 
-Unknown keys are errors. A wrong rig is refused whole, with the file, the line, the path of the key, and the nearest known one.
+Unknown keys are errors. A wrong rig is refused whole, with the file, the line, the path of the key, and the nearest known
+one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A table of the rig: frozen, and its keys are all there are."""
 
 
-class EngineTable(_Strict):
+class EngineTable(_Strict, frozen=True):
     """`[engine]`: what separates. An empty name means the default."""
 
     model: str = ""
@@ -31,7 +32,7 @@ class EngineTable(_Strict):
     runtime: Literal["auto", "onnx", "torch"] = "auto"
 
 
-class AudioTable(_Strict):
+class AudioTable(_Strict, frozen=True):
     """`[audio]`: where sound comes from and goes to. Devices are named by a part of their name."""
 
     backend: Literal["auto", "jack", "portaudio", "null"] = "auto"
@@ -42,7 +43,7 @@ class AudioTable(_Strict):
     """JACK: connect to the system's ports at the start."""
 
 
-class StemTable(_Strict):
+class StemTable(_Strict, frozen=True):
     """`[stems.NAME]`: where a fader stands at the start."""
 
     gain_db: Annotated[float, msgspec.Meta(ge=-120.0, le=12.0)] = 0.0
@@ -50,7 +51,7 @@ class StemTable(_Strict):
     solo: bool = False
 
 
-class StemsTable(_Strict):
+class StemsTable(_Strict, frozen=True):
     """`[stems]`: one table per stem."""
 
     vocals: StemTable = StemTable()
@@ -59,7 +60,7 @@ class StemsTable(_Strict):
     other: StemTable = StemTable()
 
 
-class MidiMessage(_Strict):
+class MidiMessage(_Strict, frozen=True):
     """Which message: a controller or a note, on one channel or (without `channel`) on any."""
 
     type: Literal["cc", "note"]
@@ -67,18 +68,18 @@ class MidiMessage(_Strict):
     channel: MidiChannel | None = None
 
 
-class MidiCurve(_Strict):
+class MidiCurve(_Strict, frozen=True):
     """How a value 0 … 127 becomes the parameter's unit.
 
-    `fader` is 0 dB at 100, the upper end of the range at 127, and fades to silence below; `db` and `linear` are straight lines in dB and in gain; `toggle`
-    flips a switch at each press; `momentary` holds it while the key is down.
+    `fader` is 0 dB at 100, the upper end of the range at 127, and fades to silence below; `db` and `linear` are straight
+    lines in dB and in gain; `toggle` flips a switch at each press; `momentary` holds it while the key is down.
     """
 
     curve: Literal["fader", "db", "linear", "toggle", "momentary"] = "fader"
     range: tuple[float, float] = (-60.0, 6.0)
 
 
-class MidiBinding(_Strict, rename={"curve": "map"}):
+class MidiBinding(_Strict, frozen=True, rename={"curve": "map"}):
     """`[[midi.bind]]`: one message moves one parameter."""
 
     when: MidiMessage
@@ -86,14 +87,14 @@ class MidiBinding(_Strict, rename={"curve": "map"}):
     curve: MidiCurve | None = None
 
 
-class MidiTable(_Strict):
+class MidiTable(_Strict, frozen=True):
     """`[midi]`: ports by a part of their name (none: JACK's `midi_in` only) and bindings."""
 
     ports: tuple[str, ...] = ()
     bind: tuple[MidiBinding, ...] = ()
 
 
-class Rig(_Strict):
+class Rig(_Strict, frozen=True):
     """A whole rig file."""
 
     engine: EngineTable = EngineTable()
@@ -114,7 +115,8 @@ def rig_path(name: str) -> Path:
     shipped = {path.stem: path for path in sorted((paths.configs() / "rigs").glob("*.toml"))}
     if name in shipped:
         return shipped[name]
-    raise ConfigError(f'There is no rig file "{name}".{nearest(name, shipped)} Give a path, or one that ships: {", ".join(shipped)}.')
+    hint = nearest(name, shipped)
+    raise ConfigError(f'There is no rig file "{name}".{hint} Give a path, or one that ships: {", ".join(shipped)}.')
 
 
 def load_rig(path: Path) -> Rig:
@@ -141,7 +143,8 @@ def _explain(path: Path, text: str, problem: str) -> str:
     at = re.search(r"at `\$\.?([^`]*)`", problem)
     where = at.group(1) if at else ""
     key = unknown.group(1) if unknown else where.rsplit(".", 1)[-1].split("[")[0]
-    line = next((str(n) for n, row in enumerate(text.splitlines(), 1) if re.search(rf"\b{re.escape(key)}\b", row)), "") if key else ""
+    rows = enumerate(text.splitlines(), 1) if key else ()
+    line = next((str(number) for number, row in rows if re.search(rf"\b{re.escape(key)}\b", row)), "")
     hint = nearest(key, _known_keys(Rig, where)) if unknown else ""
     place = f"{path}, line {line}" if line else str(path)
     return f"{place}: {problem}.{hint} The keys are described in the README and in {paths.configs() / 'rigs'}."

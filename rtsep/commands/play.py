@@ -1,6 +1,7 @@
 """Play a song with live faders: vocals away for karaoke, drums alone for practice.
 
-The model works ahead of what is heard, so it may look into the future: quality is that of `rtsep separate`, and nothing is delayed.
+The model works ahead of what is heard, so it may look into the future: quality is that of `rtsep separate`, and nothing is
+delayed.
 """
 
 from __future__ import annotations

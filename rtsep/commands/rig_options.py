@@ -11,14 +11,15 @@ from rtsep.config import Rig, load_rig, rig_path
 from rtsep.errors import UsageError, nearest
 
 _BACKENDS = ("auto", "jack", "portaudio", "null")
+_RIG_HELP = "rig file, or the name of one that ships (default, karaoke, …)"
 
 
 def add_rig_options(parser: argparse.ArgumentParser, *, positional: bool = True) -> None:
     """Add the rig and the options that override its tables."""
     if positional:
-        parser.add_argument("rig", nargs="?", default="default", metavar="RIG", help="rig file, or the name of one that ships (default, karaoke, …)")
+        parser.add_argument("rig", nargs="?", default="default", metavar="RIG", help=_RIG_HELP)
     else:
-        parser.add_argument("--rig", default="default", metavar="RIG", help="rig file, or the name of one that ships (default, karaoke, …)")
+        parser.add_argument("--rig", default="default", metavar="RIG", help=_RIG_HELP)
     parser.add_argument("-b", "--backend", metavar="NAME", help=f"where audio goes: {', '.join(_BACKENDS)}")
     parser.add_argument("-m", "--model", metavar="NAME", help="model (rtsep models)")
     parser.add_argument("-t", "--tier", metavar="NAME", help="trade-off of latency and quality (rtsep models)")
@@ -34,7 +35,8 @@ def rig_from(args: argparse.Namespace) -> Rig:
     """
     rig = load_rig(rig_path(args.rig))
     if args.backend and args.backend not in _BACKENDS:
-        raise UsageError(f'There is no backend "{args.backend}".{nearest(args.backend, _BACKENDS)} Backends: {", ".join(_BACKENDS)}.')
+        hint = nearest(args.backend, _BACKENDS)
+        raise UsageError(f'There is no backend "{args.backend}".{hint} Backends: {", ".join(_BACKENDS)}.')
     engine = _given(args, ("model", "tier", "runtime"))
     audio = _given(args, ("backend", "input", "output"))
     if getattr(args, "connect", False):

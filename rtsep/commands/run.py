@@ -1,6 +1,7 @@
 """Separate live: audio from a device, JACK or a DAW comes in, mix and stems go out, faders move by MIDI, until Ctrl-C.
 
-Dry sound is there at once; stems join when the model is loaded. If the model is late, the dry mix is heard, in time, instead of a gap.
+Dry sound is there at once; stems join when the model is loaded. If the model is late, the dry mix is heard, in time, instead
+of a gap.
 """
 
 from __future__ import annotations
@@ -27,9 +28,7 @@ def run(args: argparse.Namespace) -> int:
 
     engine = perform(rig, choose_backend(rig), seconds=args.seconds, say=lambda text: print(text, file=sys.stderr, flush=True))
     now = engine.status()
-    print(
-        f"{now.seconds:.1f} s, {now.hops} hops (p50 {now.hop_p50_ms:.1f}, p99 {now.hop_p99_ms:.1f}, max {now.hop_max_ms:.1f} of {now.hop_ms:.1f} ms), "
-        f"late {now.late_hops}, dry {now.dry_seconds:.1f} s, xruns {now.xruns}, model restarts {now.restarts}",
-        file=sys.stderr,
-    )
+    hops = f"p50 {now.hop_p50_ms:.1f}, p99 {now.hop_p99_ms:.1f}, max {now.hop_max_ms:.1f} of {now.hop_ms:.1f} ms"
+    losses = f"late {now.late_hops}, dry {now.dry_seconds:.1f} s, xruns {now.xruns}, model restarts {now.restarts}"
+    print(f"{now.seconds:.1f} s, {now.hops} hops ({hops}), {losses}", file=sys.stderr)
     return 0

@@ -1,4 +1,4 @@
-"""What a player sees in the terminal: stems with faders and meters, latency, load, late hops; plain lines where there is no terminal."""
+"""What a player sees in the terminal: stems with faders and meters, load, late hops; plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class LiveView:
         now = self._engine.status()
         clock = f"{int(now.seconds) // 60}:{int(now.seconds) % 60:02d}"
         return (
-            f"{clock}  {now.state}  load {now.load:.0%} (hop p99 {now.hop_p99_ms:.1f} of {now.hop_ms:.1f} ms)  late hops {now.late_hops}  "
-            f"dry {now.dry_seconds:.1f} s  xruns {now.xruns}  midi {now.midi_events}"
+            f"{clock}  {now.state}  load {now.load:.0%} (hop p99 {now.hop_p99_ms:.1f} of {now.hop_ms:.1f} ms)  "
+            f"late hops {now.late_hops}  dry {now.dry_seconds:.1f} s  xruns {now.xruns}  midi {now.midi_events}"
         )
 
     def _render(self) -> Group:
@@ -80,11 +80,12 @@ class LiveView:
         made = [stem for stem in STEMS if stem in self._engine.spec.stems]
         for stem in made:
             row = at.CHANNELS * (1 + STEMS.index(stem))
-            switches = "".join(sign if self._params.get(f"stem.{stem}.{what}") else " " for sign, what in (("M", "mute"), ("S", "solo")))
+            on = {what: self._params.get(f"stem.{stem}.{what}") > 0 for what in ("mute", "solo")}
+            switches = ("M" if on["mute"] else " ") + ("S" if on["solo"] else " ")
             self._add_row(table, stem, self._params.get(f"stem.{stem}.gain_db"), switches, float(max(peaks[row : row + 2])))
         self._add_row(table, "mix", self._params.get("master.gain_db"), "", float(max(peaks[:2])))
-        lines = [Text(self.status_line()), *(Text(event, style="yellow") for event in self._events), Text("Ctrl-C ends.", style="dim")]
-        return Group(table, *lines)
+        events = [Text(event, style="yellow") for event in self._events]
+        return Group(table, Text(self.status_line()), *events, Text("Ctrl-C ends.", style="dim"))
 
     @staticmethod
     def _add_row(table: Table, name: str, gain_db: float, switches: str, peak: float) -> None:

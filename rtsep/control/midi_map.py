@@ -1,7 +1,7 @@
 """Bindings of a rig into the tables that compiled code looks messages up in (`rtsep.realtime.midi`).
 
-The `fader` curve has its 0 dB mark at 100 of 127, a straight line in dB from there to the top of the range, and below it the square law of a mixing
-desk's fader, gain = (v / 100)^2, which reaches -12 dB at half travel and silence at 0.
+The `fader` curve has its 0 dB mark at 100 of 127, a straight line in dB from there to the top of the range, and below it the
+square law of a mixing desk's fader, gain = (v / 100)^2, which reaches -12 dB at half travel and silence at 0.
 """
 
 from __future__ import annotations
@@ -53,14 +53,19 @@ def install(context: Context, bindings: Sequence[MidiBinding]) -> None:
         param = find_param(binding.to)
         curve = binding.curve or MidiCurve(curve="toggle" if param.unit == "switch" and binding.when.type == "note" else "fader")
         if param.unit == "dB" and curve.curve in _ACTIONS:
-            raise ConfigError(f"$.midi.bind[{number}]: {curve.curve} is for mute and solo; {binding.to} takes fader, db or linear.")
+            raise ConfigError(
+                f"$.midi.bind[{number}]: {curve.curve} is for mute and solo; {binding.to} takes fader, db or linear."
+            )
         channels = range(16) if binding.when.channel is None else (binding.when.channel - 1,)
         for channel in channels:
             for kind in _KINDS[binding.when.type]:
                 if kind == 2 and curve.curve != "momentary":
                     continue
                 if count == at.BINDINGS:
-                    raise ConfigError(f"A rig holds {at.BINDINGS} MIDI bindings, and one without a channel counts 16 times. Give channels, or bind fewer.")
+                    raise ConfigError(
+                        f"A rig holds {at.BINDINGS} MIDI bindings, and one without a channel counts 16 times. "
+                        "Give channels, or bind fewer."
+                    )
                 context.curves[count] = curve_table(curve, param)
                 chain = int(context.midi_map[kind, channel, binding.when.number])
                 context.bindings[count] = (param.word, _ACTIONS.get(curve.curve, at.ACT_SET), count, chain)

@@ -1,7 +1,8 @@
 """One store for everything that can be moved: names, units, ranges, and one atomic word each.
 
-MIDI, the command line, snapshots and remote control all use these names (`stem.vocals.gain_db`, `stem.drums.mute`, `master.gain_db`). A write is a single
-store into the shared segment, which the audio thread reads at the next block and ramps to; whoever writes last wins. Any thread.
+MIDI, the command line, snapshots and remote control all use these names (`stem.vocals.gain_db`, `stem.drums.mute`,
+`master.gain_db`). A write is a single store into the shared segment, which the audio thread reads at the next block and ramps
+to; whoever writes last wins. Any thread.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A performance: backend, engine, faders, MIDI and the live view together, from start to a clean end.
 
-Order matters to a player: the callback runs before the model is even asked for, so dry sound is there at once and stems join it when they are ready.
+Order matters to a player: the callback runs before the model is even asked for, so dry sound is there at once and stems join
+it when they are ready.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def choose_backend(rig: Rig, *, listen: bool = True) -> Backend:
     """
     audio = rig.audio
     if audio.backend not in BACKENDS:
-        raise UsageError(f'There is no backend "{audio.backend}".{nearest(audio.backend, BACKENDS)} Backends: {", ".join(BACKENDS)}.')
+        hint = nearest(audio.backend, BACKENDS)
+        raise UsageError(f'There is no backend "{audio.backend}".{hint} Backends: {", ".join(BACKENDS)}.')
     if audio.backend == "null":
         return NullBackend()
     if audio.backend == "jack" or (audio.backend == "auto" and not (audio.input or audio.output) and server_is_running()):
@@ -85,7 +87,9 @@ def set_faders(rig: Rig, params: ParamStore) -> None:
         params.set(f"stem.{stem}.solo", float(table.solo))
 
 
-def perform(rig: Rig, backend: Backend, *, song: Path | None = None, seconds: float | None = None, say: Callable[[str], None]) -> Engine:
+def perform(
+    rig: Rig, backend: Backend, *, song: Path | None = None, seconds: float | None = None, say: Callable[[str], None]
+) -> Engine:
     """Run until Ctrl-C, the end of the song, or `seconds`.
 
     Args:

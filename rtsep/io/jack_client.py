@@ -1,7 +1,8 @@
 """JACK and PipeWire: a client with named ports for mix, every stem and MIDI, whose callback is compiled code.
 
-Audio and MIDI go through our own ports, so a DAW or a patch bay can route every stem, and the latency from input to outputs is reported
-in both directions, which lets hosts compensate. JACK-Client has no call for latency ranges; they are made on the same `libjack` through ctypes.
+Audio and MIDI go through our own ports, so a DAW or a patch bay can route every stem, and the latency from input to outputs
+is reported in both directions, which lets hosts compensate. JACK-Client has no call for latency ranges; they are made on the
+same `libjack` through ctypes.
 
 Latency ranges must have minimum = maximum, or hosts give up compensating; only ports that are connected count towards them.
 """
@@ -103,8 +104,8 @@ class JackBackend:
         except self._jack.JackOpenError as error:
             where = f' "{self._server}"' if self._server else ""
             raise DeviceError(
-                f"No JACK server{where} answers. Start one, for example: jackd -d alsa (a test without sound card: jackd -d dummy); "
-                "or choose --backend portaudio."
+                f"No JACK server{where} answers. Start one, for example: jackd -d alsa "
+                "(without a sound card: jackd -d dummy); or choose --backend portaudio."
             ) from error
         return StreamFormat(int(self._client.samplerate), int(self._client.blocksize))
 
@@ -123,7 +124,9 @@ class JackBackend:
         from rtsep.realtime.callbacks import jack_process
 
         if engine.stream.block > at.MAX_BLOCK:
-            raise DeviceError(f"JACK runs {engine.stream.block} frames per cycle; rtsep takes up to {at.MAX_BLOCK}. Try: jack_bufsize 1024")
+            raise DeviceError(
+                f"JACK runs {engine.stream.block} frames per cycle; rtsep takes up to {at.MAX_BLOCK}. Try: jack_bufsize 1024"
+            )
         self._engine = engine
         client, ffi, library = self._client, self._jack._ffi, self._jack._lib
         words = engine.context.words
@@ -174,7 +177,6 @@ class JackBackend:
     def _report_latency(self, shared: ctypes.CDLL) -> None:
         """Outputs lag inputs by our latency: forwards for capture, backwards for playback."""
 
-        @ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
         def on_latency(mode: int, _argument: int) -> None:
             sources, sinks = (self._inputs, self._outputs) if mode == _CAPTURE else (self._outputs, self._inputs)
             ours = self._engine.latency.frames if self._engine else 0
@@ -190,9 +192,10 @@ class JackBackend:
             for port in sinks:
                 shared.jack_port_set_latency_range(ctypes.c_void_p(port), mode, ctypes.byref(reported))
 
-        self._keep.append(on_latency)
+        callback: Any = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)(on_latency)
+        self._keep.append(callback)
         pointer = int(self._jack._ffi.cast("uintptr_t", self._client._ptr))
-        shared.jack_set_latency_callback(ctypes.c_void_p(pointer), on_latency, None)
+        shared.jack_set_latency_callback(ctypes.c_void_p(pointer), callback, None)
         self._recompute = lambda: shared.jack_recompute_total_latencies(ctypes.c_void_p(pointer))
 
     def _connect_to_system(self) -> None:

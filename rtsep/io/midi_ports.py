@@ -1,7 +1,7 @@
-"""MIDI ports through python-rtmidi (ALSA, Core MIDI, WinMM, JACK): found by a part of their name, opened again when they come back.
+"""MIDI ports through python-rtmidi: found by a part of their name, opened again when they come back.
 
-No MIDI system is a sentence, never an error: the engine runs without. A message goes straight into the tables of the audio thread's context
-(`rtsep.realtime.midi.receive`), one atomic store per parameter.
+No MIDI system is a sentence, never an error: the engine runs without. A message goes straight into the tables of the audio
+thread's context (`rtsep.realtime.midi.receive`), one atomic store per parameter.
 
 python-rtmidi raises when there is no ALSA sequencer, and each API must be asked by itself.
 """
@@ -58,7 +58,12 @@ class PortScanner:
     def __init__(self) -> None:
         import rtmidi
 
-        names = {rtmidi.API_LINUX_ALSA: "ALSA", rtmidi.API_MACOSX_CORE: "Core MIDI", rtmidi.API_WINDOWS_MM: "Windows MM", rtmidi.API_UNIX_JACK: "JACK"}
+        names = {
+            rtmidi.API_LINUX_ALSA: "ALSA",
+            rtmidi.API_MACOSX_CORE: "Core MIDI",
+            rtmidi.API_WINDOWS_MM: "Windows MM",
+            rtmidi.API_UNIX_JACK: "JACK",
+        }
         self.apis = {names[api]: api for api in rtmidi.get_compiled_api() if api in names}
         self._handles: dict[str, Any] = {}
 
@@ -79,7 +84,9 @@ class PortScanner:
     @property
     def missing(self) -> str:
         """A sentence, if no MIDI system answered."""
-        return "" if self._handles else "There is no MIDI system here (no ALSA sequencer, no JACK server): faders do not move by MIDI."
+        if self._handles:
+            return ""
+        return "There is no MIDI system here (no ALSA sequencer, no JACK server): faders do not move by MIDI."
 
     def close(self) -> None:
         """Give the handles back."""
@@ -138,7 +145,8 @@ class MidiListener:
             fits = [port for port in ports if matches(wanted, port.name)]
             if not fits and wanted not in self._missing:
                 self._missing.add(wanted)
-                self._tell(scanner.missing or f'No MIDI port matches "{wanted}" yet. Ports: {", ".join(p.name for p in ports) or "none"}.')
+                there = ", ".join(port.name for port in ports) or "none"
+                self._tell(scanner.missing or f'No MIDI port matches "{wanted}" yet. Ports: {there}.')
             for port in fits:
                 self._missing.discard(wanted)
                 if port not in self._open:

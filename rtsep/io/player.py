@@ -1,8 +1,9 @@
 """A song as input: a feeder decodes ahead of what is heard, so the model works ahead too and nothing has to be delayed.
 
-Frame t of the song is input frame t, and output frame t plays it: the engine's latency is 0, whatever the model's. The feeder keeps at most half a
-ring between the output clock and itself, and pads the end with silence until the model has given back the last frame. A song at another rate than the
-device's is resampled on the way; pedalboard's resampler is half a frame off in time, which does not matter to a listener.
+Frame t of the song is input frame t, and output frame t plays it: the engine's latency is 0, whatever the model's. The feeder
+keeps at most half a ring between the output clock and itself, and pads the end with silence until the model has given back
+the last frame. A song at another rate than the device's is resampled on the way; pedalboard's resampler is half a frame off
+in time, which does not matter to a listener.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """PortAudio through sounddevice: Core Audio, WASAPI, ASIO, ALSA and JACK devices, with a compiled callback.
 
-The stream is opened with a block size of 0, so that PortAudio adds no buffer of its own (with the period of the server it would add one more period).
-Devices are named by a part of their name: indices change whenever something is plugged in. Latencies that PortAudio
-reports are unreliable (0 on JACK's input side); they are shown as what the driver says, no more.
+The stream is opened with a block size of 0, so that PortAudio adds no buffer of its own (with the period of the server it
+would add one more period). Devices are named by a part of their name: indices change whenever something is plugged in.
+Latencies that PortAudio reports are unreliable (0 on JACK's input side); they are shown as what the driver says, no more.
 """
 
 from __future__ import annotations
@@ -88,7 +88,10 @@ def find_device(available: list[Device], wanted: str, direction: Direction, defa
     """
     usable = [device for device in available if device.channels(direction) > 0]
     if not usable:
-        raise DeviceError(f"There is no audio {direction} device. Check with: rtsep devices (without hardware: --backend null, or jackd -d dummy)")
+        raise DeviceError(
+            f"There is no audio {direction} device. Check with: rtsep devices. "
+            "Without hardware: --backend null, or start jackd -d dummy."
+        )
     if not wanted:
         return next((device for device in usable if device.index == default_index), usable[0])
     exact = [device for device in usable if wanted in (device.name, str(device.index))]
@@ -96,7 +99,9 @@ def find_device(available: list[Device], wanted: str, direction: Direction, defa
     if len(fits) == 1:
         return fits[0]
     listed = "\n  ".join(str(device) for device in fits or usable)
-    problem = f'{len(fits)} {direction} devices match "{wanted}"; give more of the name' if fits else f'No {direction} device matches "{wanted}"'
+    problem = f'No {direction} device matches "{wanted}"'
+    if fits:
+        problem = f'{len(fits)} {direction} devices match "{wanted}"; give more of the name'
     raise DeviceError(f"{problem}. Candidates:\n  {listed}\nList them with: rtsep devices")
 
 
@@ -129,7 +134,8 @@ class PortAudioBackend:
                 if self.input:
                     self._sounddevice.check_input_settings(self.input.index, samplerate=rate)
         except self._sounddevice.PortAudioError as error:
-            raise DeviceError(f"{self.input or ''} and {self.output} cannot both run at {rate} Hz: {error}. Try another pair, see: rtsep devices") from error
+            pair = " and ".join(str(device) for device in (self.input, self.output) if device)
+            raise DeviceError(f"{pair} cannot run at {rate} Hz: {error}. Try another device, see: rtsep devices") from error
         return StreamFormat(rate, _VARIABLE_BLOCK)
 
     def start(self, engine: Engine) -> None:
@@ -158,12 +164,15 @@ class PortAudioBackend:
         try:
             with quiet_stderr():
                 if self.input:
-                    self._stream = sounddevice._StreamBase("duplex", device=(self.input.index, self.output.index), channels=(heard, played), **shared)
+                    both = (self.input.index, self.output.index)
+                    self._stream = sounddevice._StreamBase("duplex", device=both, channels=(heard, played), **shared)
                 else:
                     self._stream = sounddevice._StreamBase("output", device=self.output.index, channels=played, **shared)
                 self._stream.start()
         except sounddevice.PortAudioError as error:
-            raise DeviceError(f"{self.output} refuses the stream: {error}. Is another program using it? See: rtsep devices") from error
+            raise DeviceError(
+                f"{self.output} refuses the stream: {error}. Is another program using it? See: rtsep devices"
+            ) from error
 
     def device_terms(self) -> tuple[LatencyTerm, ...]:
         """What the driver says of its own delay."""

@@ -10,8 +10,8 @@ the same signal and the jump is zero. Dry to stems waits for `HOLD_MS` of uninte
 *gain*: both carry the same music, so an equal-power fade would bulge by 3 dB.
 
 Each output stem is heard after its fader; the mix is the sum of the stems at every frame, also when dry. It is added up from
-the last slot to the
-first: halves, quarters and eighths of a sample (the `passthrough` model) then give back the sample to the last bit.
+the last slot to the first: halves, quarters and eighths of a sample (the `passthrough` model) then give back the sample to the
+last bit.
 
 Worked example, H = 1024, m = 1024, L = 3072: at t = 5000, tau = 1928 and j = floor(2952 / 1024) = 2, the hop of input frames
 2048 … 3071, whose output covers frames 1024 … 2047.
