@@ -13,7 +13,7 @@ import contextlib
 import ctypes
 import ctypes.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rtsep.engine.session import Engine, StreamFormat
@@ -88,6 +88,7 @@ class JackBackend:
         self._client: Any = None
         self._engine: Engine | None = None
         self._keep: list[Any] = []
+        self._recompute: Callable[[], object] = lambda: None
         self.lost = False
         """The server has gone away."""
 

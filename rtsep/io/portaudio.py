@@ -7,6 +7,7 @@ Latencies that PortAudio reports are unreliable (0 on JACK's input side); they a
 
 from __future__ import annotations
 
+import time
 from typing import Any, Literal
 
 import msgspec
@@ -19,8 +20,10 @@ from rtsep.realtime import layout as at
 
 Direction = Literal["input", "output"]
 
-_VARIABLE_BLOCK = 512
-"""Assumed longest callback where the host chooses; longer ones are cut, and counted late if the model cannot follow."""
+_FIRST_GUESS = 512
+"""Callback size assumed until the host has shown its own."""
+
+_SETTLE_S = 0.1
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -136,7 +139,7 @@ class PortAudioBackend:
         except self._sounddevice.PortAudioError as error:
             pair = " and ".join(str(device) for device in (self.input, self.output) if device)
             raise DeviceError(f"{pair} cannot run at {rate} Hz: {error}. Try another device, see: rtsep devices") from error
-        return StreamFormat(rate, _VARIABLE_BLOCK)
+        return StreamFormat(rate, _FIRST_GUESS)
 
     def start(self, engine: Engine) -> None:
         """Open the stream on the engine's context.
@@ -173,6 +176,8 @@ class PortAudioBackend:
             raise DeviceError(
                 f"{self.output} refuses the stream: {error}. Is another program using it? See: rtsep devices"
             ) from error
+        time.sleep(_SETTLE_S)
+        engine.set_block(int(engine.segment.header[at.LONGEST_BLOCK]) or _FIRST_GUESS)
 
     def device_terms(self) -> tuple[LatencyTerm, ...]:
         """What the driver says of its own delay."""

@@ -99,6 +99,7 @@ def advance(ctx, outs, there, n):  # type: ignore[no-untyped-def]
             outs[c, k] = np.float32(0)
     store_release(h, at.OUT_POS, h[at.OUT_POS] + there)
     h[at.CYCLES] += 1
+    h[at.LONGEST_BLOCK] = max(h[at.LONGEST_BLOCK], n)
 
 
 @njit(nogil=True, error_model="numpy", cache=True)

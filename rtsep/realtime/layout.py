@@ -48,6 +48,8 @@ RESIDENT_KB = 23  # inference: resident memory
 HOP_NS_SUM = 24  # inference: time spent on all hops
 FIRST_HOP = 25  # inference: the first hop this process owes; earlier ones are nobody's fault and not counted as late
 
+LONGEST_BLOCK = 24  # audio thread: frames of the longest callback so far
+
 MAGIC_WORD = 32  # from here: control, written before anything starts unless said otherwise
 VERSION_WORD = 33
 RATE = 34
