@@ -12,6 +12,11 @@ hypothesis.settings.load_profile("house")
 # No deadline: the machine may be busy. Derandomised in CI: a red build must be red again when it is run again.
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Fault tests draw a seed and print it."""
+    parser.addoption("--reproduce", metavar="SEED", help="run the fault tests with this seed instead of a fresh one")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the user's cache and state out of it; converted weights and compiled code last from one run to the next."""
     assert config.cache is not None

@@ -37,19 +37,23 @@ def write_stems(header, stems, hop, block, slots):  # type: ignore[no-untyped-de
         slots: int64, the slot of each model stem.
 
     Returns:
-        False, with nothing promised about the ring, if there is a NaN or an infinity in `block`.
+        False, with the ring as it was, if there is a NaN or an infinity in `block`.
     """
+    total = np.float32(0)
+    for s in range(block.shape[0]):
+        for c in range(block.shape[1]):
+            for k in range(block.shape[2]):
+                total += block[s, c, k] * np.float32(0)  # stays 0 unless a value is not finite
+    if total != np.float32(0):
+        return False
     mask = stems.shape[1] - 1
     start = hop * header[at.HOP] - header[at.MODEL_LATENCY]
-    total = np.float32(0)
     for s in range(block.shape[0]):
         for c in range(block.shape[1]):
             row = slots[s] * at.CHANNELS + c
             for k in range(block.shape[2]):
-                value = block[s, c, k]
-                total += value * np.float32(0)  # stays 0 unless a value is not finite
-                stems[row, (start + k) & mask] = value
-    return total == np.float32(0)
+                stems[row, (start + k) & mask] = block[s, c, k]
+    return True
 
 
 @njit(nogil=True, error_model="numpy", cache=True)

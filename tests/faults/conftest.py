@@ -1,0 +1,16 @@
+"""Seeds of the fault tests, and JACK servers of their own."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """A fresh seed each time, or that of `--reproduce`; a failing test shows it."""
+    given = request.config.getoption("--reproduce")
+    value = int(given) if given is not None else random.SystemRandom().randrange(1 << 32)
+    print(f"seed {value}; the same again: pytest --reproduce {value} {request.node.nodeid}")
+    return value
