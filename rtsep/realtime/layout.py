@@ -25,7 +25,7 @@ MAGIC = 0x72747365_70303031
 VERSION = 1
 
 # --- header words -----------------------------------------------------------------------------------------------------------
-HEADER_WORDS = 256
+HEADER_WORDS = 512
 
 IN_W = 0  # audio thread: input frames written so far
 OUT_POS = 8  # audio thread: frames played so far (equals IN_W live, runs behind it when playing a song)
@@ -48,8 +48,6 @@ RESIDENT_KB = 23  # inference: resident memory
 HOP_NS_SUM = 24  # inference: time spent on all hops
 FIRST_HOP = 25  # inference: the first hop this process owes; earlier ones are nobody's fault and not counted as late
 
-LONGEST_BLOCK = 24  # audio thread: frames of the longest callback so far
-
 MAGIC_WORD = 32  # from here: control, written before anything starts unless said otherwise
 VERSION_WORD = 33
 RATE = 34
@@ -64,9 +62,39 @@ PLAYING = 42  # 1: a feeder writes the input ring ahead of OUT_POS; 0: the devic
 STEM_MASK = 43  # bit s: the model fills slot s
 END = 44  # feeder: frame after the last of the song, -1 while unknown
 XRUNS = 45  # host notifications: cycles the host says were missed
+LONGEST_BLOCK = 46  # audio thread: frames of the longest callback so far
 
 WAKE = 64  # sem_t: a hop of input is complete
 HISTOGRAM = 72  # 160 bins of hop computation time
+
+# From here: the talk between a DAW plug-in and `rtsep bridge`; an engine that owns its segment leaves these words 0.
+HOST_PID = 256  # plug-in: process id of the DAW
+HOST_REQUEST = 257  # plug-in: counts up whenever RATE, HOST_BLOCK, HOST_TIER or HOST_MODEL says something new
+HOST_BLOCK = 258  # plug-in: longest block it expects
+HOST_TIER = 259  # plug-in: 0 the bridge's choice, else 1 + index among the model's live tiers
+ORIGIN = 260  # plug-in: frame at which this playback began; what lies before is silence
+RESET_HOP = 261  # plug-in: hop at which the model starts from silence
+
+BRIDGE_VERSION = 264  # bridge: the VERSION it speaks, written even when it refuses the segment
+BRIDGE_PID = 265  # bridge: its process id
+BRIDGE_BEAT = 266  # bridge: counts up ten times a second
+LAYOUT_COUNT = 267  # bridge: odd while it rewrites HOP, MODEL_LATENCY, LATENCY and STEM_MASK
+LAYOUT_FOR = 268  # bridge: the HOST_REQUEST that the layout answers
+BRIDGE_STATE = 269  # bridge: one of the BRIDGE_… conditions below
+
+HOST_MODEL = 272  # plug-in: name of the model, UTF-8, ends with 0; empty for the bridge's choice
+HOST_MODEL_WORDS = 8
+MESSAGE = 288  # bridge: a sentence for the user, UTF-8, ends with 0
+MESSAGE_WORDS = 64
+
+BRIDGE_ABSENT = 0
+BRIDGE_LOADING = 1
+BRIDGE_RUNNING = 2
+BRIDGE_FAILED = 3
+BRIDGE_REFUSED = 4
+
+PLUGIN_CAPACITY = 1 << 18
+"""Frames in each ring of a plug-in, which makes its segment before a model is chosen: enough for half a second of latency at 96 kHz."""
 
 HISTOGRAM_BINS = 160
 HISTOGRAM_FIRST_NS = 20_000
