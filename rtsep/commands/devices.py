@@ -35,7 +35,8 @@ def _sections(listing: Listing) -> Iterable[str]:
     yield _section("Audio devices", map(str, listing.audio), listing.audio_note)
     server = listing.jack
     title = f"JACK server, {server.rate} Hz, {server.block} frames per period" if server else "JACK server"
-    yield _section(title, (f"{port.kind:<6}{port.direction:<4} {port.name}" for port in (server.ports if server else ())), listing.jack_note)
+    ports = server.ports if server else ()
+    yield _section(title, (f"{port.kind:<6}{port.direction:<4} {port.name}" for port in ports), listing.jack_note)
     yield _section("MIDI inputs", (f"{port.name} ({port.api})" for port in listing.midi), listing.midi_note)
 
 

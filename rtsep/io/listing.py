@@ -1,7 +1,7 @@
 """What this machine offers to play with: audio devices, a JACK server with its ports, MIDI ports.
 
-Each of the three systems may be absent. That is no error but a sentence with the Debian package (or the command) that brings it, so that a listing
-always ends well and tells what to do next.
+Each of the three systems may be absent. That is no error but a sentence with the Debian package (or the command) that brings it, so
+that a listing always ends well and tells what to do next.
 """
 
 from __future__ import annotations
@@ -66,10 +66,11 @@ def jack_server() -> tuple[JackServer | None, str]:
     except jack.JackOpenError:
         return None, _NO_SERVER
     try:
-        ports = tuple(
-            JackPort(port.name, "midi" if port.is_midi else "audio", "in" if port.is_input else "out") for port in client.get_ports()
-        )
-        return JackServer(int(client.samplerate), int(client.blocksize), ports), ""
+        ports = [
+            JackPort(port.name, "midi" if port.is_midi else "audio", "in" if port.is_input else "out")
+            for port in client.get_ports()
+        ]
+        return JackServer(int(client.samplerate), int(client.blocksize), tuple(ports)), ""
     finally:
         with jack_client.quiet_stderr():
             client.close()

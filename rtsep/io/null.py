@@ -39,12 +39,21 @@ def render(engine: Engine, mix: Audio, *, block: int | None = None) -> Iterator[
 
 
 class NullBackend:
-    """Silence in, nothing out, at the pace of a clock: in real time unless another one is given."""
+    """Silence in (or a recording again and again), nothing out, at the pace of a clock: real time unless another is given."""
 
     name = "null"
 
-    def __init__(self, rate: int = 44_100, block: int = 256, clock: Clock = MONOTONIC) -> None:
+    def __init__(self, rate: int = 44_100, block: int = 256, clock: Clock = MONOTONIC, *, loop: Audio | None = None) -> None:
+        """Take what to play.
+
+        Args:
+            rate: Hz.
+            block: frames per callback.
+            clock: sets the pace.
+            loop: `[2, frames]` float32, at least a block; silence by default.
+        """
         self._format = StreamFormat(rate, block)
+        self._loop = np.zeros((at.CHANNELS, block), np.float32) if loop is None else loop
         self._clock = clock
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -60,11 +69,12 @@ class NullBackend:
 
     def _run(self, engine: Engine) -> None:
         n, rate = self._format.block, self._format.rate
-        ins = np.zeros((at.CHANNELS, n), np.float32)
+        turns = self._loop.shape[1] // n
+        heard = [np.ascontiguousarray(self._loop[:, turn * n : (turn + 1) * n]) for turn in range(turns)]
         outs = np.zeros((at.OUTPUTS, n), np.float32)
         began_ns, blocks = self._clock.now_ns(), 0
         while not self._stop.is_set():
-            process(engine.context.words, ins, outs, n)
+            process(engine.context.words, heard[blocks % turns], outs, n)
             blocks += 1
             ahead_ns = began_ns + blocks * n * 1_000_000_000 // rate - self._clock.now_ns()
             if ahead_ns > 0:
