@@ -1,10 +1,10 @@
 """Train a causal model from a recipe; give the same run folder again to go on where it stopped.
 
   rtsep train configs/training/bandnet23.toml --run runs/bandnet23
-  rtsep train configs/training/bandnet23.toml --run runs/bandnet23-decay --start-from runs/bandnet23/checkpoint.pt --decay-steps 800
+  rtsep train configs/training/bandnet23.toml --run runs/decay --start-from runs/bandnet23/checkpoint.pt --decay-steps 800
 
-The second line branches off: the learning rate falls to zero within 800 updates, which makes weights to export, while the first run
-stays as it is and can go on.
+The second line branches off: the learning rate falls to zero within 800 updates, which makes weights to export, while the
+first run stays as it is and can go on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", type=Path, help="run directory (default: runs/NAME of the recipe)")
     parser.add_argument("--minutes", type=float, help="stop after this time; the run can be continued")
     parser.add_argument("--start-from", type=Path, metavar="CHECKPOINT", help="begin a new run with this state")
-    parser.add_argument("--decay-steps", type=int, metavar="N", help="let the learning rate fall to zero within N updates from now")
+    parser.add_argument("--decay-steps", type=int, metavar="N", help="let the learning rate fall to 0 within N updates")
 
 
 def run(args: argparse.Namespace) -> int:

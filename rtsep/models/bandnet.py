@@ -5,8 +5,8 @@ weights for all bands) and then lets the bands talk (a small MLP along the band 
 tokens into real masks per stem, channel and bin that add up to one by softmax, so that the stems always add up to the mix.
 
 Band splitting follows Luo & Yu, "Music Source Separation with Band-Split RNN" (TASLP 2023); sharing one small GRU instead of one
-large LSTM keeps the weights in cache, which is what a hop-by-hop run on one CPU core is bound by. GRU, not LSTM: its state is bounded
-by one, so an endless stream cannot make it drift.
+large LSTM keeps the weights in cache, which is what a hop-by-hop run on one CPU core is bound by. GRU, not LSTM: its state is
+bounded by one, so an endless stream cannot make it drift.
 
 One `forward` serves training (many frames), streaming (one frame) and ONNX export: state in, state out, nothing hidden.
 """
@@ -47,13 +47,14 @@ class SharedGru(nn.Module):
         self.gru = nn.GRU(width, hidden, batch_first=True)
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Run `x: [rows, frames, width]` from `state: [rows, hidden]`; return outputs `[rows, frames, hidden]` and the new state."""
+        """Run `x: [rows, frames, width]` from `state: [rows, hidden]`; return `[rows, frames, hidden]` and the new state."""
         if x.shape[1] > 1:
             y, last = self.gru(x, state.unsqueeze(0).to(x.dtype))
             return y, last[0]
         gru = self.gru
-        of_input = functional.linear(x[:, 0], gru.weight_ih_l0, gru.bias_ih_l0)
-        of_state = functional.linear(state, gru.weight_hh_l0, gru.bias_hh_l0)
+        input_weight, state_weight, input_bias, state_bias = gru.all_weights[0]
+        of_input = functional.linear(x[:, 0], input_weight, input_bias)
+        of_state = functional.linear(state, state_weight, state_bias)
         both = 2 * self.hidden
         gates = torch.sigmoid(of_input[:, :both] + of_state[:, :both])
         reset, keep = gates[:, : self.hidden], gates[:, self.hidden :]

@@ -11,8 +11,8 @@ from rtsep.stems import STEMS
 class BandNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that fixes the shape of the network.
 
-    `bands` lists runs of equally wide bands from 0 Hz upwards as `(count, bins)`. Bins above the last band (the Nyquist bin and what
-    little is left) go to the stem `other` unmasked.
+    `bands` lists runs of equally wide bands from 0 Hz upwards as `(count, bins)`. Bins above the last band (the Nyquist bin
+    and what little is left) go to the stem `other` unmasked.
 
     Worked example: window 2048, hop 512, synthesis 1024 at 44.1 kHz have 1025 bins of 21.5 Hz and 23.2 ms algorithmic latency.
     """

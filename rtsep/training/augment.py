@@ -7,9 +7,11 @@ Equaliser and room are applied as one spectrum product over the whole stretch, h
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
+import scipy.fft  # type: ignore[import-untyped]
 import soxr
 from numpy.typing import NDArray
+
+from rtsep.units import db_to_gain
 
 Stereo = NDArray[np.float32]
 Rng = np.random.Generator
@@ -71,7 +73,7 @@ def saturate(x: Stereo, rng: Rng, probability: float = 0.1) -> Stereo:
     """Soft-clip at 6 to 18 dB above the stem's RMS level, with probability `probability`."""
     if rng.random() >= probability:
         return x
-    ceiling = float(np.sqrt(np.mean(x * x)) + 1e-6) * 10.0 ** (rng.uniform(6.0, 18.0) / 20.0)
+    ceiling = float(np.sqrt(np.mean(x * x)) + 1e-6) * db_to_gain(rng.uniform(6.0, 18.0))
     return np.asarray(ceiling * np.tanh(x / ceiling), np.float32)
 
 

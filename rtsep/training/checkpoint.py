@@ -1,7 +1,7 @@
 """Checkpoints from which a run goes on exactly where it stopped: same weights, same optimiser, same next sound.
 
-A checkpoint holds tensors and numbers only and is loaded with `weights_only=True`. Audio and generators are not in it: a lane's chunk
-follows from its position (see `rtsep.training.streams`).
+A checkpoint holds tensors and numbers only and is loaded with `weights_only=True`. Audio and generators are not in it: a
+lane's chunk follows from its position (see `rtsep.training.streams`).
 """
 
 from __future__ import annotations

@@ -69,6 +69,8 @@ class Listing:
 
     songs: list[SongFiles] = field(default_factory=list)
     clips: list[ClipFile] = field(default_factory=list)
+    sources: set[str] = field(default_factory=set)
+    """Attributions with licences, one line each, for the model card."""
 
     def fingerprint(self) -> str:
         """Hash over every name and size: the same corpus on another machine has the same fingerprint."""

@@ -51,9 +51,14 @@ def launch(job: Launch) -> None:
         workers = [context.Process(target=work, args=(job, rank, size, rendezvous)) for rank in range(size)]
         for worker in workers:
             worker.start()
-        # Whoever stops the run signals this process; the workers finish their step and save.
+
+        def pass_on(_number: int, _frame: FrameType | None) -> None:
+            """Whoever stops the run signals this process; the workers finish their step and save."""
+            for worker in workers:
+                worker.terminate()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _number, _frame: [worker.terminate() for worker in workers])
+            signal.signal(number, pass_on)
         for worker in workers:
             worker.join()
     failed = [rank for rank, worker in enumerate(workers) if worker.exitcode]

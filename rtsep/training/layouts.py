@@ -52,6 +52,7 @@ def read_pack(folder: Path) -> Listing:
     with (folder / "manifest.csv").open(newline="") as lines:
         for row in csv.DictReader(lines):
             source = Source(folder / row["path"])
+            listing.sources.add(f"{row['attribution']} ({row['licence']}; {row['origin']})")
             if row["song_id"]:
                 songs.setdefault(row["song_id"], (row["split"], {}))[1][row["stem"]] = source
             else:
@@ -75,7 +76,7 @@ def read_stems(folder: Path) -> Listing:
 
 def read_musdb(folder: Path) -> Listing:
     """Read MUSDB18 or MUSDB18-HQ; splits are train, valid (by the musdb package's list) and test."""
-    listing = Listing()
+    listing = Listing(sources={"MUSDB18, Rafii et al. 2017 (mostly non-commercial licences; the weights inherit that)"})
     for part in ("train", "test"):
         for path in sorted((folder / part).glob("*.stem.mp4")):
             stems = {stem: Source(path, stream) for stem, stream in MUSDB_STREAMS.items()}
@@ -98,6 +99,7 @@ def read_accompaniment(folder: Path) -> Listing:
             path = folder / row["path"].lstrip("/")
             if path.exists():
                 listing.clips.append(ClipFile(ACCOMPANIMENT, "train", Source(path)))
+                listing.sources.add(f"{row['attribution']} ({row['licence']}; Debian {row['package']})")
     return listing
 
 

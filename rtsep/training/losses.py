@@ -4,9 +4,9 @@ With a real mask m, mix X and target S, the squared error of a bin is |mX - S|²
 phase-aware error therefore needs |X|², Re(X*S) and |S|² only: no complex masks, a quarter of the memory traffic.
 
 `sdr_loss` is the logarithm of that error per lane and stem, so each stem of each lane counts alike however loud it is: the
-utterance SDR of a chunk, up to a constant. It is what separation is judged by, and unlike L1 of magnitudes it does not pay for soft
-masks. `magnitude_loss` keeps quiet and high bins alive, which carry little energy but much of what is heard. `waveform_loss` is
-`sdr_loss` after the inverse STFT, on the very samples that are played: for the last part of a run.
+utterance SDR of a chunk, up to a constant. It is what separation is judged by, and unlike L1 of magnitudes it does not pay
+for soft masks. `magnitude_loss` keeps quiet and high bins alive, which carry little energy but much of what is heard.
+`waveform_loss` is `sdr_loss` after the inverse STFT, on the very samples that are played: for the last part of a run.
 """
 
 from __future__ import annotations
@@ -43,7 +43,13 @@ def group_masks(masks: Tensor, groups: Tensor) -> Tensor:
 
 
 def log_error(error: Tensor, mix_energy: Tensor, weights: Tensor) -> Tensor:
-    """Mean over targets of log10(error / mix + floor), each lane's energies `[batch, targets]`, `[batch]`, weights `[batch, targets]`."""
+    """Mean over targets of log10(error / mix + floor).
+
+    Args:
+        error: `[batch, targets]`.
+        mix_energy: `[batch]`.
+        weights: `[batch, targets]`.
+    """
     ratio = error / (mix_energy.unsqueeze(1) + 1e-4) + FLOOR
     return (weights * torch.log10(ratio)).sum() / weights.sum()
 

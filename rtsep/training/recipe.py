@@ -110,4 +110,5 @@ def list_data(recipe: Recipe, base: Path) -> Listing:
         found = read_layout(data.layout, folder, data.without)
         listing.songs += found.songs
         listing.clips += found.clips
+        listing.sources |= found.sources
     return listing

@@ -84,6 +84,7 @@ def open_run(folder: Path, recipe_text: str, listing: Listing) -> None:
             "data_sha256": listing.fingerprint(),
             "songs": len(listing.songs),
             "clips": len(listing.clips),
+            "sources": sorted(listing.sources),
         }
     )
     record.write_text(json.dumps(starts, indent=1) + "\n")
@@ -92,9 +93,11 @@ def open_run(folder: Path, recipe_text: str, listing: Listing) -> None:
 def git_commit() -> str:
     """Return the commit of the checkout this code runs from, with `+` if files differ from it; empty if it is not a checkout."""
     here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run(["git", "status", "--porcelain", "."], cwd=here, capture_output=True, text=True, check=True).stdout
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", ".") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return commit + ("+" if changed.strip() else "")

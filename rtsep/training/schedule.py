@@ -1,7 +1,7 @@
 """Warm-up, stable, decay: a learning rate that needs no end date.
 
-Cosine schedules must know the last step in advance; a run that is cut early has then wasted its schedule. Here the rate stays, and
-a short decay to zero at any point gives the weights to ship (Hu et al., "MiniCPM", 2024; Hägele et al., "Scaling Laws and
+Cosine schedules must know the last step in advance; a run that is cut early has wasted its schedule. Here the rate stays,
+and a short decay to zero at any point gives the weights to ship (Hu et al., "MiniCPM", 2024; Hägele et al., "Scaling Laws and
 Compute-Optimal Training Beyond Fixed Training Durations", NeurIPS 2024, who find 1 - sqrt the best shape).
 """
 

@@ -39,7 +39,8 @@ class LowDelayStft(nn.Module):
         Returns:
             `[..., frames, bins]` complex64.
         """
-        return torch.fft.rfft(wave.unfold(-1, self.window, self.hop) * self.analysis)
+        spectra: Tensor = torch.fft.rfft(wave.unfold(-1, self.window, self.hop) * self.analysis)
+        return spectra
 
     def inverse(self, spectra: Tensor) -> Tensor:
         """Overlap-add.
@@ -52,4 +53,5 @@ class LowDelayStft(nn.Module):
         """
         tail = torch.fft.irfft(spectra, self.window)[..., -2 * self.hop :] * self.synthesis
         older, newer = tail[..., : self.hop], tail[..., self.hop :]
-        return (newer[..., :-1, :] + older[..., 1:, :]).flatten(-2)
+        blocks: Tensor = newer[..., :-1, :] + older[..., 1:, :]
+        return blocks.flatten(-2)

@@ -3,8 +3,8 @@
 A chunk is never zero-padded and its spectra see the true past. Networks trained on short padded chunks learn to count frames
 since the start and fail within seconds of a live stream.
 
-Every stretch is drawn from `(seed, lane, number)` alone. Resuming at chunk n of lane l therefore needs no stored audio and no stored
-generator: the same numbers give the same sound.
+Every stretch is drawn from `(seed, lane, number)` alone. Resuming at chunk n of lane l therefore needs no stored audio and no
+stored generator: the same numbers give the same sound.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rtsep.stems import STEMS
 from rtsep.training import augment
 from rtsep.training.corpus import ACCOMPANIMENT, Corpus, Pcm, Song
+from rtsep.units import db_to_gain
 
 REFERENCE_RMS = 0.12
 """Level of a mix before the random level change: about -18 dBFS, as mixed popular music has it."""
@@ -102,7 +103,8 @@ class StretchMaker:
             if rng.random() < self.config.drop_stem:
                 stems[stem] = 0.0
         level = np.sqrt(np.mean(stems.sum(0) ** 2)) + 1e-5
-        stems *= REFERENCE_RMS / max(level, 0.02) * 10.0 ** (rng.triangular(self.config.level_db[0], 0.0, self.config.level_db[1]) / 20)
+        lowest_db, highest_db = self.config.level_db
+        stems *= np.float32(REFERENCE_RMS / max(level, 0.02) * db_to_gain(rng.triangular(lowest_db, 0.0, highest_db)))
         return Stretch(stems, groups, weights)
 
     def _cut(self, pcm: Pcm, start: int, ratio: float) -> NDArray[np.float32]:
@@ -130,7 +132,7 @@ class StretchMaker:
         level = float(np.sqrt(np.mean(x * x)))
         gain_db = rng.uniform(-self.config.stem_gain_db, self.config.stem_gain_db)
         # Below 0.003 (-50 dBFS) the cut is a pause of that stem; raising it would raise its noise.
-        return x * np.float32(10.0 ** (gain_db / 20.0) * 0.07 / max(level, 0.003))
+        return x * np.float32(db_to_gain(gain_db) * 0.07 / max(level, 0.003))
 
     def _random(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], NDArray[np.float32]]]:
         stems = np.stack([self._loose(rng, stem) for stem in STEMS])
@@ -148,7 +150,7 @@ class StretchMaker:
                 x = self._cut(song.stems[stem][: song.frames], start, ratio)
                 x = augment.filter_stem(x, rng, self.rate, equaliser=0.3, room=0.15)
                 gain_db = rng.uniform(-self.config.song_gain_db, self.config.song_gain_db)
-                stems[index] = augment.place(x, rng) * 10.0 ** (gain_db / 20.0)
+                stems[index] = augment.place(x, rng) * np.float32(db_to_gain(gain_db))
         return stems, BASS_WITH_OTHER if song.merged else EACH_STEM
 
     def _accompaniment(
