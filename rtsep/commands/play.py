@@ -29,13 +29,13 @@ def run(args: argparse.Namespace) -> int:
     rig = rig_from(args)
     from rtsep.control.stage import choose_backend, perform
 
-    engine = perform(
+    done = perform(
         rig,
         choose_backend(rig, listen=False),
         song=args.song,
         seconds=args.seconds,
         say=lambda text: print(text, file=sys.stderr, flush=True),
     )
-    now = engine.status()
+    now = done.status
     print(f"played {now.seconds:.1f} s, dry {now.dry_seconds:.1f} s, late hops {now.late_hops}", file=sys.stderr)
     return 0

@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
     rig = rig_from(args)
     from rtsep.control.stage import choose_backend, perform
 
-    engine = perform(rig, choose_backend(rig), seconds=args.seconds, say=lambda text: print(text, file=sys.stderr, flush=True))
-    now = engine.status()
+    done = perform(rig, choose_backend(rig), seconds=args.seconds, say=lambda text: print(text, file=sys.stderr, flush=True))
+    now = done.status
     hops = f"p50 {now.hop_p50_ms:.1f}, p99 {now.hop_p99_ms:.1f}, max {now.hop_max_ms:.1f} of {now.hop_ms:.1f} ms"
     losses = f"late {now.late_hops}, dry {now.dry_seconds:.1f} s, xruns {now.xruns}, model restarts {now.restarts}"
     print(f"{now.seconds:.1f} s, {now.hops} hops ({hops}), {losses}", file=sys.stderr)

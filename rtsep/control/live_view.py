@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -37,6 +39,7 @@ class LiveView:
         self._engine, self._params, self._title = engine, params, title
         self.console = console or Console(stderr=True)
         self._events: list[str] = []
+        self._peaks = np.zeros(at.METERS, np.float32)
 
     def tell(self, text: str) -> None:
         """Add a line to what is shown. Any thread."""
@@ -59,6 +62,7 @@ class LiveView:
         due = time.monotonic() + _PLAIN_EVERY_S
         while running():
             time.sleep(0.05)
+            self._take_meters()
             if time.monotonic() >= due:
                 due += _PLAIN_EVERY_S
                 print(self.status_line(), file=sys.stderr, flush=True)
@@ -72,8 +76,18 @@ class LiveView:
             f"late hops {now.late_hops}  dry {now.dry_seconds:.1f} s  xruns {now.xruns}  midi {now.midi_events}"
         )
 
-    def _render(self) -> Group:
+    def _take_meters(self) -> NDArray[np.float32]:
         peaks = self._engine.segment.take_meters()
+        self._peaks = np.maximum(self._peaks, peaks)
+        return peaks
+
+    def peaks_db(self) -> dict[str, float]:
+        """Highest peak so far of the mix and of each stem that the model makes."""
+        rows = {"mix": 0} | {stem: at.CHANNELS * (1 + STEMS.index(stem)) for stem in STEMS if stem in self._engine.spec.stems}
+        return {name: gain_to_db(float(max(self._peaks[row : row + at.CHANNELS]))) for name, row in rows.items()}
+
+    def _render(self) -> Group:
+        peaks = self._take_meters()
         table = Table(title=self._title, title_justify="left", box=None, pad_edge=False)
         for heading in ("", "fader", "", "peak", ""):
             table.add_column(heading, justify="right" if heading in ("fader", "peak") else "left")

@@ -12,11 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
+
 from rtsep.config import Rig
 from rtsep.control.live_view import LiveView
 from rtsep.control.midi_map import install
 from rtsep.control.params import ParamStore
 from rtsep.engine.session import Backend, Engine
+from rtsep.engine.stats import Snapshot
 from rtsep.errors import DeviceError, UsageError, nearest
 from rtsep.io.jack_client import JackBackend, server_is_running
 from rtsep.io.midi_ports import MidiListener
@@ -24,6 +27,7 @@ from rtsep.io.null import NullBackend
 from rtsep.io.player import SongFeeder
 from rtsep.io.portaudio import PortAudioBackend
 from rtsep.models import registry
+from rtsep.models.separator import SeparatorSpec
 from rtsep.stems import STEMS
 
 BACKENDS = ("auto", "jack", "portaudio", "null")
@@ -87,9 +91,18 @@ def set_faders(rig: Rig, params: ParamStore) -> None:
         params.set(f"stem.{stem}.solo", float(table.solo))
 
 
+class Performance(msgspec.Struct, frozen=True):
+    """How a performance went."""
+
+    spec: SeparatorSpec
+    status: Snapshot
+    peaks_db: dict[str, float]
+    """Highest peaks of mix and stems."""
+
+
 def perform(
     rig: Rig, backend: Backend, *, song: Path | None = None, seconds: float | None = None, say: Callable[[str], None]
-) -> Engine:
+) -> Performance:
     """Run until Ctrl-C, the end of the song, or `seconds`.
 
     Args:
@@ -100,7 +113,7 @@ def perform(
         say: takes the lines that are printed before the live view starts.
 
     Returns:
-        The stopped engine, with its counters.
+        What happened.
 
     Raises:
         DeviceError, ModelError, ConfigError: before any sound is made.
@@ -153,6 +166,6 @@ def perform(
         for part in (midi, feeder, backend, engine):
             if part is not None:
                 part.stop()
-    if engine is None:
+    if engine is None or view is None:
         raise KeyboardInterrupt
-    return engine
+    return Performance(spec=engine.spec, status=engine.status(), peaks_db=view.peaks_db())
