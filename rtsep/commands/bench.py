@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     tiers = _tiers(args.model, args.tier)
     loads = [_tell(load.measure(model, tier, seconds=args.seconds), f"{model} {tier}") for model, tier in tiers]
-    defaults = {model: registry.find(model)[1].name for model, _ in tiers}
+    defaults = {model: args.tier or registry.find(model)[1].name for model, _ in tiers}
     starts = {
         f"{model} {tier}": _tell(startup.measure(model, tier), f"start of {model} {tier}") for model, tier in defaults.items()
     }

@@ -1,7 +1,8 @@
 """How a tier holds on this machine: the real engine, in real time, on a device of our own, its own figures read out.
 
-A hop has a deadline: the frames between hearing its last frame and playing its first one (`engine.latency.compute_budget`). The
-tier *holds* if hardly a hop comes near it, is *tight* if some do, and is *too slow* if the dry mix would be heard again and again.
+A hop has a deadline: the frames between hearing its last frame and playing its first one (`engine.latency.compute_budget`).
+The tier *holds* if hardly a hop comes near it, is *tight* if some do, and is *too slow* if the dry mix would be heard again and
+again.
 
 The input is noise with the spectrum of music (-3 dB per octave), so that no model can take the short cut of silence.
 """

@@ -1,7 +1,7 @@
 """How long a start takes, measured from outside: each figure comes from a fresh process, counted from before it was created.
 
-`python -m rtsep.evaluation.startup MODEL TIER` is that process. It starts as `rtsep run --backend null` does and prints the moments
-at which dry sound passed and at which stems were heard, on the monotonic clock, which all processes of a machine share.
+`python -m rtsep.evaluation.startup MODEL TIER` is that process. It starts as `rtsep run --backend null` does and prints the
+moments at which dry sound passed and stems were heard, on the monotonic clock, which all processes of a machine share.
 """
 
 from __future__ import annotations

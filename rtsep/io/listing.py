@@ -1,7 +1,7 @@
 """What this machine offers to play with: audio devices, a JACK server with its ports, MIDI ports.
 
-Each of the three systems may be absent. That is no error but a sentence with the Debian package (or the command) that brings it, so
-that a listing always ends well and tells what to do next.
+Each of the three systems may be absent. That is no error but a sentence with the Debian package (or the command) that brings it,
+so that a listing always ends well and tells what to do next.
 """
 
 from __future__ import annotations
