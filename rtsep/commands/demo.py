@@ -79,7 +79,8 @@ def _render(rig: Rig, folder: Path) -> int:
     made = render_to_files(song.mix, song.rate, folder, model=rig.engine.model or None, tier=rig.engine.tier or None)
     now = made.status
     _say_latency(made.latency)
-    _say(f"A hop of {now.hop_ms:.1f} ms takes {now.hop_p50_ms:.1f} ms (p99 {now.hop_p99_ms:.1f} ms): load {now.load:.0%} of a core.")
+    times = f"{now.hop_p50_ms:.1f} ms (p99 {now.hop_p99_ms:.1f} ms)"
+    _say(f"A hop of {now.hop_ms:.1f} ms takes {times}: load {now.load:.0%} of a core.")
     _say_levels("RMS", made.levels_db)
     for path in made.files.values():
         print(path)
