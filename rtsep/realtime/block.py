@@ -92,11 +92,16 @@ def playable(ctx, n):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, error_model="numpy", cache=True)
 def advance(ctx, outs, there, n):  # type: ignore[no-untyped-def]
-    """Silence what could not be played, move the output clock by what was, count the block, wake the model while a song plays."""
+    """Silence what could not be played, keep what was, move the output clock by it, count the block."""
     h = carray(as_int64(ctx[at.A_HEADER]), at.HEADER_WORDS)
     for c in range(at.OUTPUTS):
         for k in range(there, n):
             outs[c, k] = np.float32(0)
+    played = carray(as_float32(ctx[at.A_PLAYED]), (at.OUTPUTS, at.PLAYED))
+    start = h[at.OUT_POS]
+    for c in range(at.OUTPUTS):
+        for k in range(there):
+            played[c, (start + k) & (at.PLAYED - 1)] = outs[c, k]
     store_release(h, at.OUT_POS, h[at.OUT_POS] + there)
     h[at.CYCLES] += 1
     h[at.LONGEST_BLOCK] = max(h[at.LONGEST_BLOCK], n)

@@ -62,6 +62,7 @@ PLAYING = 42  # 1: a feeder writes the input ring ahead of OUT_POS; 0: the devic
 STEM_MASK = 43  # bit s: the model fills slot s
 END = 44  # feeder: frame after the last of the song, -1 while unknown
 XRUNS = 45  # host notifications: cycles the host says were missed
+CLIPPED = 46  # audio thread: bit c set once output c has reached full scale; control clears it
 LONGEST_BLOCK = 46  # audio thread: frames of the longest callback so far
 
 WAKE = 64  # sem_t: a hop of input is complete
@@ -109,9 +110,25 @@ GAIN = 0  # + slot, linear
 MUTE = 4  # + slot, 0 or 1
 SOLO = 8  # + slot, 0 or 1
 MASTER = 12  # linear
+GROUP = 13  # + slot: 0 none, 1 and 2 the group whose fader and mute also hold for this stem
+PAN = 17  # + slot, -1 left … 1 right; balance of a stereo stem
+WIDTH = 21  # + slot, 0 mono, 1 as it is, 2 sides doubled
+BLEND = 25  # share of the stems in the mix, 0 … 1; the rest is the aligned input
+KARAOKE = 26  # 0 … 1: vocals go, the rest is lifted to keep the loudness
+LIMITER = 27  # 0 or 1
+GROUP_GAIN = 28  # + group, linear
+GROUP_MUTE = 30  # + group, 0 or 1
+MORPH = 32  # 0 … 1 between the two snapshots that a rig names
+LAYER = 33  # bank or shift layer of MIDI controllers, 0 … 7
+
+GROUPS = 2
 
 METERS = 16
-"""Peaks since they were last taken: the outputs in order, then the two inputs."""
+"""Peaks since they were last taken: the outputs in order, then the two inputs; then words of their own:"""
+LIMITER_GAIN = 12  # gain of the limiter now, 1 while it does nothing
+
+PLAYED = 1 << 16
+"""Frames in the ring of what was played, all outputs: for meters, spectra and recording, which read it outside the audio thread."""
 
 # --- context words ----------------------------------------------------------------------------------------------------------
 CONTEXT_WORDS = 128
@@ -134,6 +151,7 @@ F_PORT_BUFFER = 14
 F_MIDI_COUNT = 15
 F_MIDI_GET = 16
 P_MIDI = 17
+A_PLAYED = 20
 IN_CHANNELS = 18
 OUT_CHANNELS = 19
 IN_PORTS = 24
@@ -142,21 +160,31 @@ IN_BUFFERS = 48
 OUT_BUFFERS = 56
 
 # --- the mixer's own state ---------------------------------------------------------------------------------------------------
-MIXER_FLOATS = 64
-M_GAIN = 0  # + slot: gain at this frame
-M_STEP = 4  # + slot: change per frame while ramping
-M_TARGET = 8  # + slot
+MIXER_FLOATS = 128
 M_LAST = 16  # + slot * 2 + channel: last output sample
 M_OFFSET = 24  # + slot * 2 + channel: jump that is being smoothed out
 M_WET = 32  # 1: stems, 0: dry
+M_BUS_LAST = 34  # + channel: last sample of the blended input
+M_BUS_OFFSET = 36  # + channel: jump of the blended input that is being smoothed out
+M_LIMIT = 38  # gain of the limiter
+M_VALUE = 64  # + coefficient at this frame
+M_STEP = 84  # + coefficient: change per frame while ramping
+M_GOAL = 104  # + coefficient
+
+SAME = 0  # coefficient + slot * 2 + channel: from this channel of the stem
+CROSS = 8  # coefficient + slot * 2 + channel: from its other channel
+BLEND_WET = 16  # coefficient: stems in the mix
+BLEND_DRY = 17  # coefficient: aligned input in the mix
+COEFFICIENTS = 18
 
 MIXER_COUNTS = 16
-C_RAMP = 0  # + slot: frames left of the gain ramp
+C_RAMP = 0  # + slot: frames left of the ramp of its coefficients
 C_OFFSET = 4  # frames left of the smoothing
 C_HOLD = 5  # frames left before stems may come back
 C_LATENCY = 6  # the latency that the last frame was played with
 C_LATE_HOP = 7  # last hop counted as late
 C_STARTED = 8  # 1 after the first frame
+C_BLEND_RAMP = 9  # frames left of the ramp of the blend
 
 FADE = 1024
 """Frames of a fade or of smoothing a jump: a full-scale step becomes steps of -60 dBFS."""

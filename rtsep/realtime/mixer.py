@@ -9,7 +9,8 @@ between the last frame and the dry one is added back and decays over `FADE` fram
 the same signal and the jump is zero. Dry to stems waits for `HOLD_MS` of uninterrupted stems, then cross-fades with equal
 *gain*: both carry the same music, so an equal-power fade would bulge by 3 dB.
 
-Each output stem is heard after its fader; the mix is the sum of the stems at every frame, also when dry. It is added up from
+Each output stem is heard after its fader, pan and width (`rtsep.realtime.faders`); the mix is the sum of the stems at every
+frame, also when dry, blended with the aligned input and limited (`rtsep.realtime.bus`) if the player wants. It is added up from
 the last slot to the first: halves, quarters and eighths of a sample (the `passthrough` model) then give back the sample to the
 last bit.
 
@@ -24,94 +25,63 @@ from numba import carray, njit
 
 from rtsep.realtime import layout as at
 from rtsep.realtime.atomics import as_float32, as_int64, load_acquire, load_relaxed, store_relaxed
+from rtsep.realtime.bus import finish
+from rtsep.realtime.faders import aim, loudest, ramp_on, ramping
 
 ZERO = np.float32(0)
 ONE = np.float32(1)
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
-def _aim_gains(h, params, mixer, counts):  # type: ignore[no-untyped-def]
-    """Start a ramp for every stem whose fader, mute or solo says something new."""
-    soloed = False
-    for s in range(at.SLOTS):
-        soloed = soloed or load_relaxed(params, at.SOLO + s) > 0.5
-    master = load_relaxed(params, at.MASTER)
-    ramp = max(1, h[at.RATE] * at.RAMP_MS // 1000)
-    for s in range(at.SLOTS):
-        target = load_relaxed(params, at.GAIN + s) * master
-        if load_relaxed(params, at.MUTE + s) > 0.5 or (soloed and load_relaxed(params, at.SOLO + s) < 0.5):
-            target = ZERO
-        if counts[at.C_STARTED] == 0:
-            mixer[at.M_GAIN + s] = target
-            mixer[at.M_TARGET + s] = target
-        elif target != mixer[at.M_TARGET + s]:
-            mixer[at.M_TARGET + s] = target
-            mixer[at.M_STEP + s] = (target - mixer[at.M_GAIN + s]) / np.float32(ramp)
-            counts[at.C_RAMP + s] = ramp
-
-
-@njit(nogil=True, error_model="numpy", cache=True)
-def _loudest(mixer):  # type: ignore[no-untyped-def]
-    """Gain of the dry mix: that of the loudest fader."""
-    gain = ZERO
-    for s in range(at.SLOTS):
-        gain = max(gain, mixer[at.M_GAIN + s])
-    return gain
+def _heard(mixer, stems, row, p):  # type: ignore[no-untyped-def]
+    """One stem, one channel, at ring position p, after its fader, pan and width."""
+    return mixer[at.M_VALUE + at.SAME + row] * stems[row, p] + mixer[at.M_VALUE + at.CROSS + row] * stems[row ^ 1, p]
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
 def _smooth_from_here(mixer, counts, source, stems, share, before):  # type: ignore[no-untyped-def]
     """Remember how far the last output is from what the new path would have played at ring position `before`."""
     wet = mixer[at.M_WET]
-    dry = (ONE - wet) * _loudest(mixer)
+    dry = (ONE - wet) * loudest(mixer)
     for s in range(at.SLOTS):
         for c in range(at.CHANNELS):
             row = 2 * s + c
             path = dry * share[s] * source[c, before]
             if wet > ZERO:
-                path += wet * mixer[at.M_GAIN + s] * stems[row, before]
+                path += wet * _heard(mixer, stems, row, before)
             mixer[at.M_OFFSET + row] = mixer[at.M_LAST + row] - path
+    for c in range(at.CHANNELS):
+        blended = mixer[at.M_VALUE + at.BLEND_DRY] * source[c, before]
+        mixer[at.M_BUS_OFFSET + c] = mixer[at.M_BUS_LAST + c] - blended
     counts[at.C_OFFSET] = at.FADE
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
-def _meter(meters, outs, first, last):  # type: ignore[no-untyped-def]
-    """Raise the peak meters to what was played."""
-    for channel in range(at.OUTPUTS):
-        peak = load_relaxed(meters, channel)
-        for k in range(first, last):
-            peak = max(peak, abs(outs[channel, k]))
-        store_relaxed(meters, channel, peak)
-
-
-@njit(nogil=True, error_model="numpy", cache=True)
-def _steady(mixer, counts):  # type: ignore[no-untyped-def]
-    """Whether stems are heard and nothing fades, ramps or is being smoothed."""
-    moving = counts[at.C_OFFSET]
-    for s in range(at.SLOTS):
-        moving += counts[at.C_RAMP + s]
-    return moving == 0 and mixer[at.M_WET] == ONE
-
-
-@njit(nogil=True, error_model="numpy", cache=True)
-def _play_steady(mixer, stems, meters, outs, first, last, tau, mask):  # type: ignore[no-untyped-def]
+def _play_steady(mixer, source, stems, outs, first, last, tau, mask):  # type: ignore[no-untyped-def]
     """The usual case of `_play_run`, sample for sample the same, a fifth of the time."""
+    wet, dry = mixer[at.M_VALUE + at.BLEND_WET], mixer[at.M_VALUE + at.BLEND_DRY]
     for c in range(at.CHANNELS):
         for k in range(first, last):
             outs[c, k] = ZERO
         for s in range(at.SLOTS - 1, -1, -1):
             row = 2 * s + c
-            gain = mixer[at.M_GAIN + s]
+            same, cross = mixer[at.M_VALUE + at.SAME + row], mixer[at.M_VALUE + at.CROSS + row]
             for k in range(first, last):
-                value = gain * stems[row, (tau + k - first) & mask]
+                p = (tau + k - first) & mask
+                value = same * stems[row, p]
+                if cross != ZERO:
+                    value += cross * stems[row ^ 1, p]
                 outs[2 + row, k] = value
                 outs[c, k] += value
             mixer[at.M_LAST + row] = outs[2 + row, last - 1]
-    _meter(meters, outs, first, last)
+        if dry != ZERO or wet != ONE:
+            for k in range(first, last):
+                outs[c, k] = wet * outs[c, k] + dry * source[c, (tau + k - first) & mask]
+        mixer[at.M_BUS_LAST + c] = dry * source[c, (tau + last - 1 - first) & mask]
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
-def _play_run(h, mixer, counts, source, stems, share, meters, outs, present, first, last, tau):  # type: ignore[no-untyped-def]
+def _play_run(h, mixer, counts, source, stems, share, outs, present, first, last, tau):  # type: ignore[no-untyped-def]
     """Render block frames [first, last) from separated frames tau …, which all lie in one hop."""
     mask = h[at.CAPACITY] - 1
     if not present and mixer[at.M_WET] > ZERO:
@@ -120,18 +90,13 @@ def _play_run(h, mixer, counts, source, stems, share, meters, outs, present, fir
         counts[at.C_HOLD] = h[at.RATE] * at.HOLD_MS // 1000
     if not present:
         h[at.DRY_FRAMES] += last - first
-    if present and _steady(mixer, counts):
-        _play_steady(mixer, stems, meters, outs, first, last, tau, mask)
+    if present and mixer[at.M_WET] == ONE and counts[at.C_OFFSET] == 0 and ramping(counts) == 0:
+        _play_steady(mixer, source, stems, outs, first, last, tau, mask)
         return
     fade_step = ONE / np.float32(at.FADE)
     for k in range(first, last):
         p = (tau + k - first) & mask
-        for s in range(at.SLOTS):
-            if counts[at.C_RAMP + s] > 0:
-                counts[at.C_RAMP + s] -= 1
-                mixer[at.M_GAIN + s] += mixer[at.M_STEP + s]
-                if counts[at.C_RAMP + s] == 0:
-                    mixer[at.M_GAIN + s] = mixer[at.M_TARGET + s]
+        ramp_on(mixer, counts)
         if present and mixer[at.M_WET] < ONE:
             if counts[at.C_HOLD] > 0:
                 counts[at.C_HOLD] -= 1
@@ -143,20 +108,23 @@ def _play_run(h, mixer, counts, source, stems, share, meters, outs, present, fir
             counts[at.C_OFFSET] -= 1
             smoothing = np.float32(counts[at.C_OFFSET]) * fade_step
         wet = mixer[at.M_WET]
-        dry = (ONE - wet) * _loudest(mixer)
+        dry = (ONE - wet) * loudest(mixer)
         for c in range(at.CHANNELS):
             mix = ZERO
             for s in range(at.SLOTS - 1, -1, -1):
                 row = 2 * s + c
-                value = mixer[at.M_GAIN + s] * stems[row, p] * wet if wet > ZERO else ZERO
+                value = _heard(mixer, stems, row, p) * wet if wet > ZERO else ZERO
                 if smoothing > ZERO:
                     value += mixer[at.M_OFFSET + row] * smoothing
                 mix += value
                 value += dry * share[s] * source[c, p]
                 mixer[at.M_LAST + row] = value
                 outs[2 + row, k] = value
-            outs[c, k] = mix + dry * source[c, p]
-    _meter(meters, outs, first, last)
+            blended = mixer[at.M_VALUE + at.BLEND_DRY] * source[c, p]
+            if smoothing > ZERO:
+                blended += mixer[at.M_BUS_OFFSET + c] * smoothing
+            mixer[at.M_BUS_LAST + c] = blended
+            outs[c, k] = mixer[at.M_VALUE + at.BLEND_WET] * (mix + dry * source[c, p]) + blended
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
@@ -188,13 +156,14 @@ def render(ctx, outs, first, last):  # type: ignore[no-untyped-def]
         np.float32(h[at.STEM_MASK] >> 2 & 1) / share,
         np.float32(h[at.STEM_MASK] >> 3 & 1) / share,
     )
-    _aim_gains(h, params, mixer, counts)
+    aim(h, params, mixer, counts)
     latency = load_relaxed(h, at.LATENCY)
     origin = h[at.OUT_POS] - latency
     if counts[at.C_STARTED] == 0:
         counts[at.C_LATENCY] = latency
         counts[at.C_LATE_HOP] = -1
         mixer[at.M_WET] = ONE
+        mixer[at.M_LIMIT] = ONE
     elif counts[at.C_LATENCY] != latency:
         counts[at.C_LATENCY] = latency
         _smooth_from_here(mixer, counts, source, stems, shares, (origin + first - 1) & (capacity - 1))
@@ -208,7 +177,7 @@ def render(ctx, outs, first, last):  # type: ignore[no-untyped-def]
         tau = origin + k
         if tau < 0:  # before the music began: silence, which every model has separated already
             end = min(last, k - tau)
-            _play_run(h, mixer, counts, source, stems, shares, meters, outs, True, k, end, tau)
+            _play_run(h, mixer, counts, source, stems, shares, outs, True, k, end, tau)
             k = end
             continue
         j = (tau + shift) // hop
@@ -218,8 +187,9 @@ def render(ctx, outs, first, last):  # type: ignore[no-untyped-def]
         if not present and owed and counts[at.C_LATE_HOP] != j:
             counts[at.C_LATE_HOP] = j
             h[at.LATE_HOPS] += 1
-        _play_run(h, mixer, counts, source, stems, shares, meters, outs, present, k, end, tau)
+        _play_run(h, mixer, counts, source, stems, shares, outs, present, k, end, tau)
         if not present and load_relaxed(h, at.READY) != epoch:
             counts[at.C_HOLD] = 0  # the model is still loading: its first stems need not prove themselves
         k = end
+    finish(h, params, mixer, meters, outs, first, last)
     store_relaxed(h, at.SEPARATED, np.int64(mixer[at.M_WET] > ZERO))

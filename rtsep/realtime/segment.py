@@ -27,6 +27,7 @@ def _regions(capacity: int) -> list[tuple[str, type[np.generic], tuple[int, ...]
         ("meters", np.float32, (at.METERS,)),
         ("source", np.float32, (at.CHANNELS, capacity)),
         ("stems", np.float32, (at.CHANNELS * at.SLOTS, capacity)),
+        ("played", np.float32, (at.OUTPUTS, at.PLAYED)),
     ]
 
 
@@ -55,6 +56,7 @@ class Segment:
         meters: float32 peaks.
         source: `[CHANNELS, capacity]` float32 ring of the input.
         stems: `[SLOTS * CHANNELS, capacity]` float32 ring of separated audio, at the place of the input it belongs to.
+        played: `[OUTPUTS, PLAYED]` float32 ring of what was heard, output frame t at `t & (PLAYED - 1)`.
     """
 
     header: NDArray[np.int64]
@@ -63,6 +65,7 @@ class Segment:
     meters: NDArray[np.float32]
     source: NDArray[np.float32]
     stems: NDArray[np.float32]
+    played: NDArray[np.float32]
 
     def __init__(self, descriptor: int, capacity: int) -> None:
         self.descriptor = descriptor
@@ -99,11 +102,13 @@ class Segment:
         }
         for word, value in words.items():
             segment.header[word] = value
-        segment.params[at.GAIN : at.GAIN + at.SLOTS] = 1.0
-        segment.params[at.MASTER] = 1.0
+        for first, count in ((at.GAIN, at.SLOTS), (at.WIDTH, at.SLOTS), (at.GROUP_GAIN, at.GROUPS), (at.MASTER, 1), (at.BLEND, 1)):
+            segment.params[first : first + count] = 1.0
+        segment.meters[at.LIMITER_GAIN] = 1.0
         ctypes.CDLL(None).sem_init(ctypes.c_void_p(segment.wake_address), 1, 0)
         segment.source[:] = 0.0  # touch every page now, not in the callback
         segment.stems[:] = 0.0
+        segment.played[:] = 0.0
         return segment
 
     @property
@@ -122,8 +127,8 @@ class Segment:
 
     def take_meters(self) -> NDArray[np.float32]:
         """Peaks since the last call, linear: the outputs in order, then the inputs. Control thread."""
-        peaks = self.meters.copy()
-        self.meters[:] = 0.0
+        peaks = self.meters[: at.OUTPUTS + at.CHANNELS].copy()
+        self.meters[: at.OUTPUTS + at.CHANNELS] = 0.0
         return peaks
 
     def close(self) -> None:
@@ -155,6 +160,7 @@ class Context:
             at.A_METERS: segment.meters,
             at.A_INPUT: segment.source,
             at.A_STEMS: segment.stems,
+            at.A_PLAYED: segment.played,
             at.A_MIXER: self.mixer,
             at.A_COUNTS: self.counts,
             at.A_MIDI_MAP: self.midi_map,
