@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("songs", nargs="+", type=Path, metavar="SONG", help="song files, or folders of them")
     parser.add_argument("-m", "--model", help="model (default: the first that `rtsep models` lists)")
-    parser.add_argument("--tier", help="trade-off of the model (default: its tier for files)")
+    parser.add_argument("-t", "--tier", help="trade-off of the model (default: its tier for files)")
+    parser.add_argument("--runtime", choices=registry.RUNTIMES, default="auto", help="what computes the model")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--stems", metavar="A,B", help="write only these stems")
     which.add_argument("--two-stems", metavar="STEM", help="write STEM and no_STEM, the sum of all others")
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_collisions(plan)
 
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    load = functools.cache(lambda rate: registry.load(card.name, tier.name, rate=rate))
+    load = functools.cache(lambda rate: registry.load(card.name, tier.name, rate=rate, runtime=args.runtime))
     report: list[dict[str, Any]] = []
     for song, targets in plan.items():
         report.append({"song": str(song), "model": card.name, "tier": tier.name})
