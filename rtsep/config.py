@@ -17,6 +17,8 @@ from rtsep import paths
 from rtsep.errors import ConfigError, nearest
 
 Number7 = Annotated[int, msgspec.Meta(ge=0, le=127)]
+GainDb = Annotated[float, msgspec.Meta(ge=-120.0, le=12.0)]
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 MidiChannel = Annotated[int, msgspec.Meta(ge=1, le=16)]
 
 
@@ -46,9 +48,23 @@ class AudioTable(_Strict, frozen=True):
 class StemTable(_Strict, frozen=True):
     """`[stems.NAME]`: where a fader stands at the start."""
 
-    gain_db: Annotated[float, msgspec.Meta(ge=-120.0, le=12.0)] = 0.0
+    gain_db: GainDb = 0.0
     mute: bool = False
     solo: bool = False
+    pan: Annotated[float, msgspec.Meta(ge=-1.0, le=1.0)] = 0.0
+    width: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)] = 1.0
+    group: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0
+    """1 or 2: the group whose fader and mute (`group.a.gain_db`, `group.b.mute`) also hold for this stem; 0: none."""
+
+
+class MasterTable(_Strict, frozen=True):
+    """`[master]`: the mix after the stems have been added up."""
+
+    gain_db: GainDb = 0.0
+    blend: Share = 1.0
+    """1: stems only; less mixes in the input, aligned."""
+    karaoke: Share = 0.0
+    limiter: bool = False
 
 
 class StemsTable(_Strict, frozen=True):
@@ -100,6 +116,7 @@ class Rig(_Strict, frozen=True):
     engine: EngineTable = EngineTable()
     audio: AudioTable = AudioTable()
     stems: StemsTable = StemsTable()
+    master: MasterTable = MasterTable()
     midi: MidiTable = MidiTable()
 
 

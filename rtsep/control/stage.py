@@ -86,9 +86,10 @@ def set_faders(rig: Rig, params: ParamStore) -> None:
     """Put every fader and switch where the rig says."""
     for stem in STEMS:
         table = getattr(rig.stems, stem)
-        params.set(f"stem.{stem}.gain_db", table.gain_db)
-        params.set(f"stem.{stem}.mute", float(table.mute))
-        params.set(f"stem.{stem}.solo", float(table.solo))
+        for knob in table.__struct_fields__:
+            params.set(f"stem.{stem}.{knob}", float(getattr(table, knob)))
+    for knob in rig.master.__struct_fields__:
+        params.set(f"master.{knob}", float(getattr(rig.master, knob)))
 
 
 class Performance(msgspec.Struct, frozen=True):

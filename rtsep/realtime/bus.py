@@ -4,9 +4,10 @@ The limiter delays nothing. Up to a knee it is not there at all; above, a peak x
 
     y(x) = K + (C - K) u / (1 + u),   u = (x - K) / (C - K)
 
-which leaves the knee K with slope 1 and approaches the ceiling C without reaching it. Both channels get the gain y(x) / x of the
-louder one. The gain falls at once and recovers with a time constant of `RELEASE_MS`, so it follows the level and not the wave; no
-output sample exceeds the ceiling. Worked example: K = 0.708 (-3 dB), C = 0.989 (-0.1 dB); x = 2 (+6 dB) gives u = 4.6 and y = 0.939.
+which leaves the knee K with slope 1 and approaches the ceiling C without reaching it. Both channels get the gain y(x) / x of
+the louder one. The gain falls at once and recovers with a time constant of `RELEASE_MS`, so it follows the level and not the
+wave; no output sample exceeds the ceiling. Worked example: K = 0.708 (-3 dB), C = 0.989 (-0.1 dB); x = 2 (+6 dB) gives u = 4.6
+and y = 0.939.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def _meter(h, meters, outs, first, last):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, error_model="numpy", cache=True)
 def finish(h, params, mixer, meters, outs, first, last):  # type: ignore[no-untyped-def]
-    """Limit and meter block frames [first, last) of `outs` `[OUTPUTS, block]`; only the mix is limited, stems leave as they are."""
+    """Limit and meter block frames [first, last) of `outs` `[OUTPUTS, block]`; only the mix is limited, never a stem."""
     on = load_relaxed(params, at.LIMITER) > HALF
     if on or mixer[at.M_LIMIT] < ONE:  # switched off while at work, it recovers first
         _limit(h, mixer, outs, first, last, on)

@@ -4,13 +4,13 @@ A stem with channels l and r is heard as
 
     L = SAME_L l + CROSS_L r        R = SAME_R r + CROSS_R l
 
-With gain g, width w and balance p, mid and side are (l + r) / 2 and w (l - r) / 2, and each side is then turned down away from the
-pan: b_L = min(1, 1 - p), b_R = min(1, 1 + p). Hence SAME = g b (1 + w) / 2 and CROSS = g b (1 - w) / 2. At w = 1 and p = 0 they are
-exactly g and 0, so that unity stays unity to the last bit.
+With gain g, width w and balance p, mid and side are (l + r) / 2 and w (l - r) / 2, and each channel is then turned down away
+from the pan: b_L = min(1, 1 - p), b_R = min(1, 1 + p). Hence SAME = g b (1 + w) / 2 and CROSS = g b (1 - w) / 2. At w = 1 and
+p = 0 they are exactly g and 0, so that unity stays unity to the last bit.
 
-g is the product of the stem's fader, its group's fader, the master and the karaoke fader, or 0 when muted or not among those soloed.
-Karaoke at k turns the vocals down by (1 - k)^2 and the rest up by `KARAOKE_LIFT` at k = 1: the vocals carry about 30 % of the power
-of a pop mix, and 1 / sqrt(1 - 0.3) is what keeps its loudness.
+g is the product of the stem's fader, its group's fader, the master and the karaoke fader, or 0 when muted or not among those
+soloed. Karaoke at k turns the vocals down by (1 - k)^2 and the rest up by `KARAOKE_LIFT` at k = 1: the vocals carry about 30 %
+of the power of a pop mix, and 1 / sqrt(1 - 0.3) is what keeps its loudness.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ METERS = 16
 LIMITER_GAIN = 12  # gain of the limiter now, 1 while it does nothing
 
 PLAYED = 1 << 16
-"""Frames in the ring of what was played, all outputs: for meters, spectra and recording, which read it outside the audio thread."""
+"""Frames in the ring of what was played: for meters, spectra and recording, which read it outside the audio thread."""
 
 # --- context words ----------------------------------------------------------------------------------------------------------
 CONTEXT_WORDS = 128

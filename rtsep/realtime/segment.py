@@ -102,8 +102,9 @@ class Segment:
         }
         for word, value in words.items():
             segment.header[word] = value
-        for first, count in ((at.GAIN, at.SLOTS), (at.WIDTH, at.SLOTS), (at.GROUP_GAIN, at.GROUPS), (at.MASTER, 1), (at.BLEND, 1)):
+        for first, count in ((at.GAIN, at.SLOTS), (at.WIDTH, at.SLOTS), (at.GROUP_GAIN, at.GROUPS)):
             segment.params[first : first + count] = 1.0
+        segment.params[[at.MASTER, at.BLEND]] = 1.0
         segment.meters[at.LIMITER_GAIN] = 1.0
         ctypes.CDLL(None).sem_init(ctypes.c_void_p(segment.wake_address), 1, 0)
         segment.source[:] = 0.0  # touch every page now, not in the callback
