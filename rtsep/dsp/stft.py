@@ -1,8 +1,9 @@
 """A short-time Fourier transform that runs hop by hop, forwards and back, in float32 numpy.
 
-The two pure halves, `spectra` and `overlap_add`, know only windows. `StreamingStft` adds the two memories a stream needs, in a
-plain dict: the last K - H input frames and the Ns - H output frames that later transforms will still add to. Feeding one hop or
-a thousand per call gives the same numbers, because both halves treat each transform alone.
+The two pure halves, `spectra` and `overlap_add`, know only windows. `StreamingStft` adds the two memories a
+stream needs, in a plain dict: the last K - H input frames and the Ns - H output frames that later transforms will
+still add to. Feeding one hop or a thousand per call gives the same numbers, because both halves treat each
+transform alone.
 
 All axes before the last are batch: channels going in, stems and channels coming out.
 """
@@ -45,10 +46,10 @@ def overlap_add(transforms: Spectra, pair: WindowPair) -> Floats:
         pair: the windows; only the last Ns frames of each inverse transform are made use of.
 
     Returns:
-        `[..., (n - 1) * hop + Ns]` float32. The first and the last Ns - hop frames still lack their neighbours.
+        `[..., (n - 1) * hop + Ns]` float32; the first and the last Ns - hop frames still lack their neighbours.
     """
     length, kept, hop = len(pair.analysis), len(pair.synthesis), pair.hop
-    pieces = np.fft.irfft(transforms, length)[..., length - kept :].astype(np.float32, copy=False) * pair.synthesis
+    pieces = np.fft.irfft(transforms, length)[..., length - kept :] * pair.synthesis
     count = pieces.shape[-2]
     signal = np.zeros((*pieces.shape[:-2], (count - 1) * hop + kept), np.float32)
     for index in range(count):

@@ -1,24 +1,26 @@
-"""Analysis and synthesis windows for a short-time Fourier transform that may look far back but must answer soon.
+"""Analysis and synthesis windows for a short-time Fourier transform that looks far back but answers soon.
 
-Frame n of a transform with hop H ends (exclusive) at input frame (n + 1)H and covers the K frames before that. The analysis
-window `a` weighs them, the synthesis window `s` weighs the inverse transform, and overlap-add returns the input if
+Frame n of a transform with hop H ends (exclusive) at input frame (n + 1)H and covers the K frames before that.
+The analysis window `a` weighs them, the synthesis window `s` weighs the inverse transform, and overlap-add
+returns the input if
 
-    sum over n of a[m + nH] * s[m + nH] = 1    for every m in 0 … H-1.                                                   (1)
+    sum over n of a[m + nH] * s[m + nH] = 1    for every m in 0 … H-1.                                    (1)
 
-Nothing in (1) asks `s` to be as long as `a`. If `s` is zero except on the last Ns frames, the oldest frame of the overlap-add
-that the newest transform still touches lies Ns back, so the delay is Ns whatever K is: a long `a` buys frequency resolution,
-a short `s` buys latency (Mauler and Martin 2007; Wood and Rouat 2019 for separation).
+Nothing in (1) asks `s` to be as long as `a`. If `s` is zero except on the last Ns frames, the oldest frame that
+the newest transform still touches lies Ns back, so the delay is Ns whatever K is: a long `a` buys frequency
+resolution, a short `s` buys latency (Mauler and Martin 2007; Wood and Rouat 2019 for separation).
 
-`low_delay_pair` chooses the product p = a * s first. With V = Ns - H, the overlap of neighbouring synthesis windows, it is
+`low_delay_pair` chooses the product p = a * s first. With V = Ns - H, the overlap of neighbouring synthesis
+windows, it is
 
     p = sin² rise over V | ones over H - V | cos² fall over V        (Ns frames, V <= H)
 
-and (1) holds because the fall of frame n coincides with the rise of frame n + 1: cos² + sin² = 1. The analysis window is a slow
-sine rise over K - V and a cosine fall over V; then s = p / a. In the fall p / a is again a cosine, and in the rise
-`a` is larger than p, so s stays near 1 and never magnifies what a mask did to the spectrum.
+and (1) holds because the fall of frame n coincides with the rise of frame n + 1: cos² + sin² = 1. The analysis
+window is a slow sine rise over K - V and a cosine fall over V; then s = p / a. In the fall p / a is again a
+cosine, and in the rise `a` is larger than p, so s stays near 1 and never magnifies what a mask did to the spectrum.
 
-Worked example: K = 4096, H = 1024, Ns = 2048 at 44.1 kHz. V = 1024, p is a plain Hann window over the last 2048 frames; bins
-are 10.8 Hz apart as in a 93 ms transform, the delay is 46 ms.
+Worked example: K = 4096, H = 1024, Ns = 2048 at 44.1 kHz. V = 1024, p is a plain Hann window over the last 2048
+frames; bins are 10.8 Hz apart as in a 93 ms transform, the delay is 46 ms.
 """
 
 from __future__ import annotations
@@ -61,7 +63,8 @@ def low_delay_pair(length: int, hop: int, synthesis_length: int) -> WindowPair:
     """
     overlap = synthesis_length - hop
     if not (0 < overlap <= hop and synthesis_length <= length):
-        raise ValueError(f"need hop < synthesis length <= min(2 * hop, length), got {length=} {hop=} {synthesis_length=}")
+        need = "need hop < synthesis length <= min(2 * hop, length)"
+        raise ValueError(f"{need}, got {length=} {hop=} {synthesis_length=}")
     fade_in = np.sin(0.5 * np.pi * (np.arange(overlap) + 0.5) / overlap)
     rise = length - overlap
     analysis = np.concatenate([np.sin(0.5 * np.pi * (np.arange(rise) + 0.5) / rise), fade_in[::-1]])
@@ -71,7 +74,7 @@ def low_delay_pair(length: int, hop: int, synthesis_length: int) -> WindowPair:
 
 
 def hann_pair(length: int, hop: int) -> WindowPair:
-    """Return a periodic Hann analysis window with its least-squares synthesis window `a / sum of a²` (Griffin and Lim 1984).
+    """Return a Hann analysis window with its least-squares synthesis window `a / sum of a²` (Griffin and Lim 1984).
 
     Args:
         length: frames K of both windows.

@@ -1,13 +1,14 @@
 """Model cards: what there is to choose from, as data.
 
-One TOML file per model in `configs/models/`. A card names the model, its licence and origin, the module that builds it, and its
-tiers: named trade-offs between latency and quality. What a tier's `settings` mean is the builder's business; it reads them into
-a struct of its own, so that a misspelt key is an error with a path.
+One TOML file per model in `configs/models/`. A card names the model, its licence and origin, the module that builds
+it, and its tiers: named trade-offs between latency and quality. What a tier's `settings` mean is the builder's
+business; it reads them into a struct of its own, so that a misspelt key is an error with a path.
 
 The module named by `loader` offers
 
-    describe(card, tier) -> SeparatorSpec            cheap: neither torch nor ONNX Runtime, no weights needed
+    describe(card, tier) -> SeparatorSpec                             cheap: no torch, no ONNX Runtime, no weights
     build(card, tier, runtime) -> Separator | WholeFileSeparator
+    prepare(card, progress=, download=, force=)                       if the card names a `package` with weights
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class TierCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         try:
             return msgspec.convert(self.settings, into)
         except msgspec.ValidationError as error:
-            raise ConfigError(f'Tier "{self.name}" of a model card does not fit its model: {error}.') from None
+            raise ConfigError(f'Tier "{self.name}" of a model card does not fit the model: {error}.') from None
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,8 +1,9 @@
-"""Four "stems" that are exact fractions of the mix: for tests, for set-up, and to hear what the engine alone does.
+"""Four "stems" that are exact fractions of the mix: for tests, for set-up, to hear what the engine alone does.
 
-½, ¼, ⅛ and ⅛ are powers of two, so each stem is exact in float32 (denormals aside). They add up to the mix bit by bit if the
-smallest are added first, ((other + bass) + drums) + vocals: every partial sum is then a power of two again, while ½ + ¼ = ¾ may
-need one bit more than float32 has. An optional delay makes the latency that a real model declares visible without one.
+½, ¼, ⅛ and ⅛ are powers of two, so each stem is exact in float32 (denormals aside). They add up to the mix bit by
+bit if the smallest are added first, ((other + bass) + drums) + vocals: every partial sum is then a power of two
+again, while ½ + ¼ = ¾ may need one bit more than float32 has. An optional delay makes the latency that a real model
+declares visible without one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From a name to a separator.
 
-`catalogue` and `describe` read only cards and never import torch or ONNX Runtime, so listings stay instant; `load` imports the
-one module that the card names.
+`catalogue` and `describe` read only cards and never import torch or ONNX Runtime, so listings stay instant; `load`
+imports the one module that the card names.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import importlib
 from types import ModuleType
 
 from rtsep.errors import ModelError, nearest
+from rtsep.models import weights
 from rtsep.models.card import ModelCard, TierCard, read_cards
 from rtsep.models.separator import Separator, SeparatorSpec, WholeFileSeparator
 from rtsep.stems import STEMS
@@ -34,21 +35,31 @@ def find(model: str | None = None, tier: str | None = None, *, live: bool = True
     Raises:
         ModelError: there is no such model or tier.
     """
+    wanted_model = model or DEFAULT_MODEL
     cards = {card.name: card for card in catalogue()}
-    card = cards.get(model or DEFAULT_MODEL)
-    if card is None:
-        raise ModelError(f'There is no model "{model}".{nearest(str(model), cards)} Models: {", ".join(cards)}. '
-                         "More about them: rtsep models.")
-    wanted = tier or (card.live_tier if live else card.file_tier)
-    for candidate in card.tiers:
-        if candidate.name == wanted:
-            return card, candidate
-    raise ModelError(f'Model "{card.name}" has no tier "{wanted}".{nearest(wanted, card.tier_names)} '
-                     f"Tiers: {', '.join(card.tier_names)}. More about them: rtsep models.")
+    if wanted_model not in cards:
+        raise ModelError(
+            f'There is no model "{wanted_model}".{nearest(wanted_model, cards)} Models: {", ".join(cards)}. '
+            "More about them: rtsep models."
+        )
+    card = cards[wanted_model]
+    tiers = {candidate.name: candidate for candidate in card.tiers}
+    wanted_tier = tier or (card.live_tier if live else card.file_tier)
+    if wanted_tier not in tiers:
+        raise ModelError(
+            f'Model "{card.name}" has no tier "{wanted_tier}".{nearest(wanted_tier, tiers)} '
+            f"Tiers: {', '.join(tiers)}. More about them: rtsep models."
+        )
+    return card, tiers[wanted_tier]
 
 
-def describe(model: str | None = None, tier: str | None = None, *, live: bool = True) -> SeparatorSpec:
-    """Return what a tier promises at the model's own rate, without loading it. Raises ModelError as `find` does."""
+def describe(model: str | None = None, tier: str | None = None, *, rate: int | None = None,
+             live: bool = True) -> SeparatorSpec:
+    """Return what `load` would promise with the same arguments, without loading anything.
+
+    Raises:
+        ModelError: there is no such model or tier.
+    """
     card, chosen = find(model, tier, live=live)
     spec: SeparatorSpec = _loader(card).describe(card, chosen)
     return spec
@@ -70,10 +81,30 @@ def load(model: str | None = None, tier: str | None = None, *, rate: int | None 
         WeightsError: the weights are absent or damaged.
     """
     if runtime not in RUNTIMES:
-        raise ModelError(f'There is no runtime "{runtime}".{nearest(runtime, RUNTIMES)} Runtimes: {", ".join(RUNTIMES)}.')
+        raise ModelError(
+            f'There is no runtime "{runtime}".{nearest(runtime, RUNTIMES)} Runtimes: {", ".join(RUNTIMES)}.'
+        )
     card, chosen = find(model, tier, live=live)
     separator: Separator | WholeFileSeparator = _loader(card).build(card, chosen, runtime)
     return separator
+
+
+def prepare(model: str, *, progress: weights.Progress, download: bool = False, force: bool = False) -> None:
+    """Make a model's weights ready, and verify them; nothing to do for weights that ship with rtsep.
+
+    Args:
+        model: name.
+        progress: told what takes a while.
+        download: whether they may be fetched.
+        force: make them anew.
+
+    Raises:
+        ModelError: there is no such model.
+        WeightsError: the weights are absent, damaged, or cannot be written.
+    """
+    card, _ = find(model)
+    if card.package:
+        _loader(card).prepare(card, progress=progress, download=download, force=force)
 
 
 def check_stems(names: list[str], spec: SeparatorSpec) -> None:
@@ -85,7 +116,7 @@ def check_stems(names: list[str], spec: SeparatorSpec) -> None:
     for name in names:
         if name not in spec.stems:
             why = f'Model "{spec.name}" makes no stem' if name in STEMS else "There is no stem"
-            raise ModelError(f'{why} "{name}".{nearest(name, spec.stems)} Its stems: {", ".join(spec.stems)}.')
+            raise ModelError(f'{why} "{name}".{nearest(name, spec.stems)} Stems: {", ".join(spec.stems)}.')
 
 
 def _loader(card: ModelCard) -> ModuleType:

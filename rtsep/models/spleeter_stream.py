@@ -1,0 +1,104 @@
+"""Spleeter for one window of a stream: masks for the newest transforms, nothing of the future.
+
+The nets see the magnitudes of the newest 64 transforms; a longer past gains less than 0.1 dB for its price. Only
+the masks of the newest few are decoded. Masks come from Hann transforms, as the nets were trained, but are applied
+to transforms with a short synthesis window, which is what sets the latency. Above 11 kHz the nets see nothing and
+the vocals get nothing.
+
+At the start of a stream there is no past. Silence in its place is what the nets understand least, so what was
+heard is mirrored at its beginning, again and again, until it fills the window. Measured over the first 6 s of a
+song: mirrored +0.5 dB against silence, repeated in order +0.3, its mean -0.4. Silence must never be put at the
+newest end: it spoils the last 16 transforms.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtsep.dsp.stft import overlap_add, spectra
+from rtsep.dsp.windows import WindowPair, hann
+from rtsep.models.level import block_powers, follow, init_level
+from rtsep.models.runtime import Net
+from rtsep.models.separator import Audio, State
+from rtsep.models.spleeter_shape import BINS, FFT, HOP
+
+CHANNELS = 2
+HANN: Audio = hann(FFT).astype(np.float32)
+
+Magnitudes = NDArray[np.float32]
+"""`[channels, transforms, BINS]` float32."""
+
+
+class SpleeterWindow:
+    """A `WindowNet` that estimates the vocals."""
+
+    tapered = True
+
+    def __init__(self, net: Net, pair: WindowPair, context: int) -> None:
+        """Take the parts.
+
+        Args:
+            net: magnitudes `[1, 2, context, BINS]` to vocal masks of the newest transforms, `[1, 2, n, BINS]`.
+            pair: windows that carry the audio.
+            context: transforms the net sees.
+        """
+        self._net = net
+        self._pair = pair
+        self._context = context
+
+    def init_state(self) -> State:
+        """Return the magnitudes of the past, which of them hold sound, the level, and room for the net's input."""
+        size = (CHANNELS, self._context, BINS)
+        return {
+            "magnitudes": np.zeros(size, np.float32),
+            "sounding": np.zeros(self._context, bool),
+            "level": init_level(),
+            "input": np.zeros((1, *size), np.float32),
+        }
+
+    def estimate(self, window: Audio, state: State) -> Audio:
+        """Return `[1, channels, fade + hop]` of vocals, see `WindowNet.estimate`."""
+        magnitudes, sounding = state["magnitudes"], state["sounding"]
+        powers = block_powers(window[:, FFT - HOP :])
+        for past, new in ((magnitudes, magnitudes_of(window)), (sounding[None], powers[None] > 0)):
+            past[:, : -len(powers)] = past[:, len(powers) :]
+            past[:, -len(powers) :] = new
+        np.multiply(magnitudes, np.float32(follow(powers, state["level"])), out=state["input"][0])
+        fill_past(state["input"][0], sounding)
+        masks = self._net(state["input"])
+        return masked(window, masks[0], self._pair)[None]
+
+
+def magnitudes_of(audio: Audio) -> Magnitudes:
+    """Return what the nets see of `[channels, (n - 1) * HOP + FFT]` frames: `[channels, n, BINS]`."""
+    return np.abs(spectra(audio, HANN, HOP)[..., :BINS])
+
+
+def masked(audio: Audio, masks: Magnitudes, pair: WindowPair) -> Audio:
+    """Apply masks `[channels, n, BINS]` to `[channels, (n - 1) * HOP + FFT]` frames.
+
+    Returns:
+        `[channels, (n - 1) * HOP + Ns]` vocals with tapered ends, the last frame that of `audio`.
+    """
+    transforms = spectra(audio, pair.analysis, HOP)
+    transforms[..., :BINS] *= masks
+    transforms[..., BINS:] = 0
+    return overlap_add(transforms, pair)
+
+
+def fill_past(magnitudes: Magnitudes, sounding: NDArray[np.bool_]) -> None:
+    """Mirror what was heard over the silence before it, in place.
+
+    Worked example: sounds a b c after three silent transforms, `- - - a b c`, become `c b a a b c`; after five,
+    `- - - - - a b` becomes `a a b b a a b`: back and forth, period 2 * heard.
+
+    Args:
+        magnitudes: `[channels, transforms, BINS]`, the newest last.
+        sounding: `[transforms]`, which of them hold sound.
+    """
+    first = int(np.argmax(sounding))
+    if first and sounding[first]:
+        heard = len(sounding) - first
+        phase = np.arange(first - 1, -1, -1) % (2 * heard)
+        magnitudes[:, :first] = magnitudes[:, first + np.minimum(phase, 2 * heard - 1 - phase)]
