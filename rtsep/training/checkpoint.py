@@ -7,6 +7,7 @@ lane's chunk follows from its position (see `rtsep.training.streams`).
 from __future__ import annotations
 
 import os
+import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,8 @@ def load(path: Path) -> Checkpoint:
         values = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise WeightsError(f"There is no checkpoint {path}.") from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} is not a readable checkpoint: {error}.") from error
+    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+        raise WeightsError(f"{path} is damaged or not a checkpoint. Go on from another one, or begin the run anew.") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise WeightsError(f"{path} is not a checkpoint of format {FORMAT}.")
     return Checkpoint(**values)

@@ -41,10 +41,14 @@ def launch(job: Launch) -> None:
     Raises:
         RtsepError: a process of the run failed.
     """
-    size = parse_recipe(job.recipe_text, job.origin).training.processes
+    recipe = parse_recipe(job.recipe_text, job.origin)
+    size = recipe.training.processes
     if size == 1:
         work(job, 0, 1, None)
         return
+    listing = list_data(recipe, job.data_base)
+    for split in ("train", "valid"):  # decode once, here; the workers then find every clip in the cache
+        load_corpus(listing, split, job.cache, recipe.model.rate)
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="rtsep-train-") as scratch:
         rendezvous = Path(scratch) / "rendezvous"
@@ -77,8 +81,7 @@ def work(job: Launch, rank: int, size: int, rendezvous: Path | None) -> None:
     def on_signal(number: int, _frame: FrameType | None) -> None:
         stop_asked.append(number)
 
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    handlers = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
     listing = list_data(recipe, job.data_base)
     corpus = load_corpus(listing, "train", job.cache, recipe.model.rate)
     validation = load_corpus(listing, "valid", job.cache, recipe.model.rate)
@@ -95,3 +98,5 @@ def work(job: Launch, rank: int, size: int, rendezvous: Path | None) -> None:
     finally:
         watcher.close()
         group.close()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
