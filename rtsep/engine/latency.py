@@ -65,17 +65,21 @@ class LatencyBudget(msgspec.Struct, frozen=True):
         return [f"{name:<28}{frames:>7} frames {frames_to_ms(frames, self.rate):>8.1f} ms" for name, frames in rows]
 
 
-def live_budget(spec: SeparatorSpec, block: int, device_terms: tuple[LatencyTerm, ...] = ()) -> LatencyBudget:
+def live_budget(
+    spec: SeparatorSpec, block: int, device_terms: tuple[LatencyTerm, ...] = (), *, reserve: int = 0
+) -> LatencyBudget:
     """Latency of a separator behind a device or host.
 
     Args:
         spec: the separator at the device's rate.
         block: frames per host callback.
         device_terms: delays outside rtsep.
+        reserve: frames of delay beyond what the schedule needs: time for a slow model, or to keep the latency as it was.
     """
     terms = (
         *spec.latency_terms,
         LatencyTerm("hop to fill", spec.hop),
         LatencyTerm("time to compute", schedule(spec.hop, block) - spec.hop),
+        *((LatencyTerm("time in reserve", reserve),) if reserve else ()),
     )
     return LatencyBudget(spec.rate, terms, device_terms)

@@ -1,4 +1,4 @@
-"""When a model's process counts as hanging, and when one that failed is started again. Pure: time is handed in."""
+"""When something counts as standing still, and when a model's process that failed is started again. Pure: time is handed in."""
 
 from __future__ import annotations
 
@@ -17,18 +17,32 @@ HEALTHY_S = 60.0
 _LONGEST_LOOK_S = 0.2
 
 
-class Heartbeat:
-    """Tells a hanging process from a living one by a word that it keeps changing.
+class Stillness:
+    """How long a word that somebody else keeps changing has stood still.
 
-    Time during which nobody looked counts for 0.2 s at most: after a suspended laptop or a stopped parent, a process that was
-    stopped as well gets the same second to show a sign of life as any other.
+    Time during which nobody looked counts for 0.2 s at most: after a suspended laptop or a stopped parent, whoever was stopped
+    as well gets the same time to show a sign of life as any other.
     """
 
     def __init__(self, now_s: float) -> None:
         self._looked_s = now_s
-        self._beat: int | None = None
-        self._loaded = False
+        self._seen: object = None
         self._still_s = 0.0
+
+    def seconds(self, now_s: float, seen: object) -> float:
+        """Look once; returns for how long it has been the same."""
+        self._still_s += min(now_s - self._looked_s, _LONGEST_LOOK_S)
+        self._looked_s = now_s
+        if seen != self._seen:
+            self._seen, self._still_s = seen, 0.0
+        return self._still_s
+
+
+class Heartbeat:
+    """Tells a hanging process from a living one by a word that it keeps changing."""
+
+    def __init__(self, now_s: float) -> None:
+        self._stillness = Stillness(now_s)
 
     def hangs(self, now_s: float, beat: int, loaded: bool) -> str:
         """Look at the process once; returns a sentence if it hangs, else nothing.
@@ -38,14 +52,10 @@ class Heartbeat:
             beat: its heartbeat word.
             loaded: whether it is past loading, where there is no heartbeat yet.
         """
-        self._still_s += min(now_s - self._looked_s, _LONGEST_LOOK_S)
-        self._looked_s = now_s
-        if beat != self._beat or loaded != self._loaded:
-            self._beat, self._loaded, self._still_s = beat, loaded, 0.0
-        limit_s = STALL_S if loaded else LOADING_S
-        if self._still_s <= limit_s:
-            return ""
-        return f"The model gave no sign of life for {limit_s:g} s." if loaded else f"The model did not load within {limit_s:g} s."
+        still_s = self._stillness.seconds(now_s, (beat, loaded))
+        if loaded:
+            return f"The model gave no sign of life for {STALL_S:g} s." if still_s > STALL_S else ""
+        return f"The model did not load within {LOADING_S:g} s." if still_s > LOADING_S else ""
 
 
 class RestartPolicy:

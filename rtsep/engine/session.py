@@ -6,7 +6,7 @@ A backend (`rtsep.io`) brings the rate, the block size and the callback; the eng
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import msgspec
 
@@ -14,7 +14,9 @@ from rtsep.engine.latency import LatencyBudget, live_budget
 from rtsep.engine.request import WorkerRequest
 from rtsep.engine.stats import Snapshot, snapshot
 from rtsep.engine.supervisor import Supervisor
+from rtsep.errors import ModelError
 from rtsep.models import registry
+from rtsep.models.card import ModelCard
 from rtsep.models.separator import LatencyTerm, SeparatorSpec
 from rtsep.realtime import layout as at
 from rtsep.realtime.callbacks import SCRATCH_FLOATS
@@ -46,6 +48,22 @@ class Backend(Protocol):
     def stop(self) -> None:
         """Return when the callback will not be called again."""
         ...
+
+
+class Layout(TypedDict):
+    """What the segment's words say of a model, see `Segment.lay_out`."""
+
+    rate: int
+    hop: int
+    model_latency: int
+    latency: int
+    stems: tuple[str, ...]
+
+
+def _room_for_any_tier(card: ModelCard, stream: StreamFormat) -> int:
+    """Frames per ring with which every live tier of a model can run."""
+    specs = [registry.describe(card.name, tier.name, rate=stream.rate) for tier in card.tiers if not tier.whole_file]
+    return max(at.capacity_for(live_budget(spec, stream.block).frames + spec.latency, spec.hop) for spec in specs)
 
 
 class Engine:
@@ -88,17 +106,15 @@ class Engine:
         self.spec: SeparatorSpec = registry.describe(card.name, chosen.name, rate=stream.rate)
         self.stream = stream
         self.playing = playing
-        self.segment = Segment.create(
-            rate=stream.rate,
-            hop=self.spec.hop,
-            model_latency=self.spec.latency,
-            latency=0 if playing else live_budget(self.spec, stream.block).frames,
-            stems=self.spec.stems,
-        )
+        self.reserve = 0
+        """Frames of delay beyond what the schedule needs."""
+        self.device_trouble = ""
+        """Sentence on why there is no audio device, empty while there is one."""
+        self.segment = Segment.create(**self._layout(), capacity=_room_for_any_tier(card, stream))
         self.segment.header[at.PLAYING] = int(playing)
         self.segment.header[at.FREEWHEEL] = int(freewheel)
         self.context = Context(self.segment, SCRATCH_FLOATS)
-        request = WorkerRequest(
+        self._request = WorkerRequest(
             descriptor=self.segment.descriptor,
             capacity=self.segment.capacity,
             epoch=0,
@@ -108,14 +124,23 @@ class Engine:
             runtime=runtime,
             realtime=realtime and not freewheel,
         )
-        self.supervisor = Supervisor(self.segment, request, on_event=on_event)
+        self.supervisor = Supervisor(self.segment, self._request, on_event=on_event)
 
     @property
     def latency(self) -> LatencyBudget:
         """Every term of the delay for the present block size."""
         if self.playing:
             return LatencyBudget(self.stream.rate, (), self.stream.device_terms)
-        return live_budget(self.spec, self.stream.block, self.stream.device_terms)
+        return live_budget(self.spec, self.stream.block, self.stream.device_terms, reserve=self.reserve)
+
+    def _layout(self) -> Layout:
+        return Layout(
+            rate=self.stream.rate,
+            hop=self.spec.hop,
+            model_latency=self.spec.latency,
+            latency=0 if self.playing else self.latency.frames,
+            stems=self.spec.stems,
+        )
 
     def set_block(self, block: int) -> None:
         """Follow the host to another block size; the jump in latency is smoothed by the audio thread."""
@@ -123,13 +148,49 @@ class Engine:
         if not self.playing:
             self.segment.header[at.LATENCY] = self.latency.frames
 
+    def set_reserve(self, frames: int) -> None:
+        """Change the delay beyond what the schedule needs; the backend's host must hear of it."""
+        self.reserve = frames
+        if not self.playing:
+            self.segment.header[at.LATENCY] = self.latency.frames
+
+    def change(self, *, model: str | None = None, tier: str | None = None, stream: StreamFormat | None = None) -> None:
+        """Go on with another model, tier or stream, without a gap: dry is heard until the new model has loaded. Returns at once.
+
+        The latency stays what it was if the new model needs no more at the same rate: the rest is held in reserve. Faders stay.
+
+        Args:
+            model: name, None for the same.
+            tier: name, None for the same, or for the default tier of another model.
+            stream: what the device now runs at; it must be stopped meanwhile if the rate is another.
+
+        Raises:
+            ModelError: unknown, cannot run live, or needs longer rings than this engine was started with.
+        """
+        same = model in (None, self._request.model)
+        card, chosen = registry.find(model or self._request.model, tier or (self._request.tier if same else None))
+        stream = stream or self.stream
+        spec = registry.describe(card.name, chosen.name, rate=stream.rate)
+        needed = live_budget(spec, stream.block).frames
+        if chosen.whole_file or at.capacity_for(needed + spec.latency, spec.hop) > self.segment.capacity:
+            why = "needs the whole file" if chosen.whole_file else f"at {stream.rate} Hz needs longer buffers than this run has"
+            raise ModelError(f'Tier "{chosen.name}" of {card.name} {why}; start it with: rtsep run --tier {chosen.name}.')
+        keep = self.latency.frames - needed if stream.rate == self.stream.rate else 0
+        self.spec, self.stream, self.reserve = spec, stream, max(0, keep)
+        self._request = msgspec.structs.replace(self._request, model=card.name, tier=chosen.name, rate=stream.rate)
+        layout = self._layout()
+        self.supervisor.swap(self._request, lambda: self.segment.lay_out(**layout))
+
     def start(self) -> None:
         """Start the inference process. Returns at once; dry audio flows meanwhile."""
         self.supervisor.start()
 
     def status(self) -> Snapshot:
         """What is going on now."""
-        return snapshot(self.segment, self.supervisor)
+        now = snapshot(self.segment, self.supervisor)
+        if self.device_trouble:
+            return msgspec.structs.replace(now, state="no device", reason=self.device_trouble)
+        return now
 
     def stop(self) -> None:
         """End the inference process. Stop the backend first."""

@@ -1,4 +1,4 @@
-"""Keeps an inference process alive: starts it, watches its heartbeat, replaces it when it ends or stands still.
+"""Keeps an inference process alive: starts it, watches its heartbeat, replaces it when it ends, stands still or shall change.
 
 The audio thread never waits for any of this: while there is no live process, no hop is published and the dry mix is heard.
 """
@@ -66,6 +66,7 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
         self._last_error = WorkerEvent(event="")
         self._stopping = threading.Event()
+        self._swap: tuple[WorkerRequest, Callable[[], None]] | None = None
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._watch, name="rtsep-supervisor", daemon=True)
 
@@ -90,6 +91,20 @@ class Supervisor:
         self._end_process(grace_s=0.5)
         self._become(WorkerState.STOPPED)
 
+    def swap(self, request: WorkerRequest, lay_out: Callable[[], None]) -> None:
+        """Replace the model by another one; dry is heard until it has loaded. Returns at once.
+
+        Args:
+            request: for the new process.
+            lay_out: rewrites the segment's words for it, called when the old process has ended.
+        """
+        header = self.segment.header
+        header[at.READY] = 0
+        header[at.EPOCH] += 1  # what the old one has published is no longer played, whatever the words now mean
+        self._become(WorkerState.LOADING)
+        self._swap = (request, lay_out)
+        self.segment.wake()
+
     @property
     def pid(self) -> int | None:
         """Process id of the inference process."""
@@ -111,13 +126,25 @@ class Supervisor:
             self._end_process(grace_s=0.0)
             if self._stopping.is_set():
                 return
-            wait_s = policy.wait_s((self._clock.now_ns() - began_ns) / 1e9, permanent=self._last_error.permanent)
-            if wait_s is None:
-                self._become(WorkerState.FAILED, f"{why} The dry mix goes on.")
-                return
-            self._become(WorkerState.RESTARTING, f"{why} Restarting the model in {wait_s:g} s; the dry mix goes on.")
-            self.restarts += 1
-            self._wait(wait_s)
+            if self._swap is None:
+                wait_s = policy.wait_s((self._clock.now_ns() - began_ns) / 1e9, permanent=self._last_error.permanent)
+                if wait_s is None:
+                    self._give_up(why)
+                else:
+                    self._become(WorkerState.RESTARTING, f"{why} Restarting the model in {wait_s:g} s; the dry mix goes on.")
+                    self.restarts += 1
+                    self._wait(wait_s)
+            if self._swap is not None:
+                self._request, lay_out = self._swap
+                self._swap = None
+                lay_out()
+                policy = RestartPolicy()
+
+    def _give_up(self, why: str) -> None:
+        """Wait for the end, or for another model to be asked for."""
+        self._become(WorkerState.FAILED, f"{why} The dry mix goes on.")
+        while self._swap is None and not self._wait(_POLL_S):
+            pass
 
     def _start_process(self) -> None:
         header = self.segment.header
@@ -155,7 +182,7 @@ class Supervisor:
         """Watch the running process; returns a sentence on how it ended."""
         process, header = self._process, self.segment.header
         heart = Heartbeat(self._clock.now_ns() / 1e9)
-        while process is not None and not self._wait(_POLL_S):
+        while process is not None and self._swap is None and not self._wait(_POLL_S):
             code = process.poll()
             if code is not None:
                 self._wait(_POLL_S)  # let the last words arrive

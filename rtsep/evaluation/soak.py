@@ -91,13 +91,10 @@ def numbered_noise(first: int, count: int) -> Audio:
     return np.stack([left, -left])
 
 
-def _started(engine: Engine) -> Engine:
+def _start(engine: Engine) -> None:
     engine.start()
     if not engine.supervisor.wait_until_running(_START_LIMIT_S):
-        reason = engine.supervisor.reason or "The model did not start in time. Check this machine with: rtsep doctor"
-        engine.stop()
-        raise RtsepError(reason)
-    return engine
+        raise RtsepError(engine.supervisor.reason or "The model did not start in time. Check this machine with: rtsep doctor")
 
 
 def stream(seconds: float, *, tier: str = "46ms", report_s: float = 60.0, seed: int = 0) -> Iterator[Progress]:
@@ -113,8 +110,9 @@ def stream(seconds: float, *, tier: str = "46ms", report_s: float = 60.0, seed: 
         Reports; the last one at the end.
     """
     rng = np.random.default_rng(seed)
-    engine = _started(Engine(StreamFormat(RATE, LONGEST_BLOCK), model="passthrough", tier=tier, freewheel=True))
+    engine = Engine(StreamFormat(RATE, LONGEST_BLOCK), model="passthrough", tier=tier, freewheel=True)
     try:
+        _start(engine)
         latency, total = engine.latency.frames, round(seconds * RATE)
         history = np.zeros((at.CHANNELS, latency), np.float32)  # input that has not come out yet
         outs = np.empty((at.OUTPUTS, LONGEST_BLOCK), np.float32)
@@ -152,7 +150,7 @@ def pace(callbacks: int, *, block: int = 128, model: str | None = None, tier: st
     header = engine.segment.header
     backend.start(engine)
     try:
-        _started(engine)
+        _start(engine)
         while not header[at.SEPARATED]:
             time.sleep(0.05)
         before = header.copy()

@@ -77,7 +77,9 @@ class Segment:
             offset += count * np.dtype(kind).itemsize
 
     @classmethod
-    def create(cls, *, rate: int, hop: int, model_latency: int, latency: int, stems: tuple[str, ...]) -> Segment:
+    def create(
+        cls, *, rate: int, hop: int, model_latency: int, latency: int, stems: tuple[str, ...], capacity: int = 0
+    ) -> Segment:
         """Make the segment of one engine run, with faders at unity.
 
         Args:
@@ -86,31 +88,36 @@ class Segment:
             model_latency: frames by which a step's output lags behind its input.
             latency: frames from input to output.
             stems: names the model fills.
+            capacity: frames per ring, a power of two, if more than these figures need.
         """
-        capacity = at.capacity_for(latency + model_latency, hop)
+        capacity = max(capacity, at.capacity_for(latency + model_latency, hop))
         segment = cls(_anonymous_file(_size(capacity)), capacity)
-        words = {
-            at.MAGIC_WORD: at.MAGIC,
-            at.VERSION_WORD: at.VERSION,
-            at.RATE: rate,
-            at.HOP: hop,
-            at.MODEL_LATENCY: model_latency,
-            at.LATENCY: latency,
-            at.CAPACITY: capacity,
-            at.STEM_MASK: sum(1 << slot for slot, name in enumerate(STEMS) if name in stems),
-            at.END: -1,
-        }
-        for word, value in words.items():
-            segment.header[word] = value
+        segment.header[at.MAGIC_WORD] = at.MAGIC
+        segment.header[at.VERSION_WORD] = at.VERSION
+        segment.header[at.CAPACITY] = capacity
+        segment.header[at.END] = -1
+        segment.lay_out(rate=rate, hop=hop, model_latency=model_latency, latency=latency, stems=stems)
         for first, count in ((at.GAIN, at.SLOTS), (at.WIDTH, at.SLOTS), (at.GROUP_GAIN, at.GROUPS)):
             segment.params[first : first + count] = 1.0
         segment.params[[at.MASTER, at.BLEND]] = 1.0
         segment.meters[at.LIMITER_GAIN] = 1.0
         ctypes.CDLL(None).sem_init(ctypes.c_void_p(segment.wake_address), 1, 0)
         segment.source[:] = 0.0  # touch every page now, not in the callback
-        segment.stems[:] = 0.0
         segment.played[:] = 0.0
         return segment
+
+    def lay_out(self, *, rate: int, hop: int, model_latency: int, latency: int, stems: tuple[str, ...]) -> None:
+        """Describe the model to the audio thread, as in `create`; only while no published hop is valid."""
+        words = {
+            at.RATE: rate,
+            at.HOP: hop,
+            at.MODEL_LATENCY: model_latency,
+            at.LATENCY: latency,
+            at.STEM_MASK: sum(1 << slot for slot, name in enumerate(STEMS) if name in stems),
+        }
+        for word, value in words.items():
+            self.header[word] = value
+        self.stems[:] = 0.0  # slots that this model does not fill are silent; also touches every page now, not in the callback
 
     @property
     def capacity(self) -> int:
