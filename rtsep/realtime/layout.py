@@ -62,8 +62,8 @@ PLAYING = 42  # 1: a feeder writes the input ring ahead of OUT_POS; 0: the devic
 STEM_MASK = 43  # bit s: the model fills slot s
 END = 44  # feeder: frame after the last of the song, -1 while unknown
 XRUNS = 45  # host notifications: cycles the host says were missed
-CLIPPED = 46  # audio thread: bit c set once output c has reached full scale; control clears it
 LONGEST_BLOCK = 46  # audio thread: frames of the longest callback so far
+CLIPPED = 47  # audio thread: bit c set once output c has reached full scale; control clears it
 
 WAKE = 64  # sem_t: a hop of input is complete
 HISTOGRAM = 72  # 160 bins of hop computation time
