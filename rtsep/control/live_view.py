@@ -39,7 +39,7 @@ class LiveView:
         self._engine, self._params, self._title = engine, params, title
         self.console = console or Console(stderr=True)
         self._events: list[str] = []
-        self._peaks = np.zeros(at.METERS, np.float32)
+        self._peaks = engine.segment.take_meters()
 
     def tell(self, text: str) -> None:
         """Add a line to what is shown. Any thread."""
