@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     rig = rig_from(args)
     from rtsep.control.stage import backend_or_none
     from rtsep.io.demo_song import demo_song
+    from rtsep.models import registry
 
     song = demo_song()
     print(f"{song.credit}\n", file=sys.stderr)
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         done = perform(rig, backend, song=file, say=_say)
     now = done.status
     _say(f"Load {now.load:.0%} of one core, dry {now.dry_seconds:.1f} of {now.seconds:.1f} s, late hops {now.late_hops}.")
-    _say_latency(live_budget(done.spec, _BLOCK))
+    _say_latency(live_budget(registry.describe(rig.engine.model or None, rig.engine.tier or None, rate=song.rate), _BLOCK))
     _say_levels("peak", done.peaks_db)
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 import msgspec
@@ -26,6 +27,14 @@ def add_rig_options(parser: argparse.ArgumentParser, *, positional: bool = True)
     parser.add_argument("--runtime", choices=("auto", "onnx", "torch"), help="what computes the model")
 
 
+def announce_first_start() -> None:
+    """Say why the first start of a version takes long: the audio thread's code is compiled then, and kept."""
+    from rtsep.realtime import is_compiled
+
+    if not is_compiled():
+        print("First start: compiling the audio code, once for this version …", file=sys.stderr, flush=True)
+
+
 def rig_from(args: argparse.Namespace) -> Rig:
     """Load the rig and put the options over it.
 
@@ -33,6 +42,7 @@ def rig_from(args: argparse.Namespace) -> Rig:
         ConfigError: the rig is wrong.
         UsageError: unknown backend.
     """
+    announce_first_start()
     rig = load_rig(rig_path(args.rig))
     if args.backend and args.backend not in _BACKENDS:
         hint = nearest(args.backend, _BACKENDS)

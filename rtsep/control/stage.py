@@ -22,12 +22,12 @@ from rtsep.engine.session import Backend, Engine
 from rtsep.engine.stats import Snapshot
 from rtsep.errors import DeviceError, UsageError, nearest
 from rtsep.io.jack_client import JackBackend, server_is_running
+from rtsep.io.keeper import DeviceKeeper
 from rtsep.io.midi_ports import MidiListener
 from rtsep.io.null import NullBackend
 from rtsep.io.player import SongFeeder
 from rtsep.io.portaudio import PortAudioBackend
 from rtsep.models import registry
-from rtsep.models.separator import SeparatorSpec
 from rtsep.stems import STEMS
 
 BACKENDS = ("auto", "jack", "portaudio", "null")
@@ -95,7 +95,6 @@ def set_faders(rig: Rig, params: ParamStore) -> None:
 class Performance(msgspec.Struct, frozen=True):
     """How a performance went."""
 
-    spec: SeparatorSpec
     status: Snapshot
     peaks_db: dict[str, float]
     """Highest peaks of mix and stems."""
@@ -122,6 +121,7 @@ def perform(
     engine: Engine | None = None
     midi: MidiListener | None = None
     feeder: SongFeeder | None = None
+    keeper: DeviceKeeper | None = None
     view: LiveView | None = None
 
     def tell(text: str) -> None:
@@ -149,6 +149,8 @@ def perform(
                 engine.supervisor.wait_until_running(limit_s=10.0)  # a song can wait for its stems; a stage cannot
             backend.start(engine)
             engine.start()
+            keeper = DeviceKeeper(backend, engine, on_event=tell)
+            keeper.start()
             midi = MidiListener(engine.context, rig.midi.ports, on_event=tell)
             midi.start()
             title = f"{engine.spec.name} {engine.spec.tier}, {backend.name}, {stream.rate} Hz, {stream.block} frames"
@@ -164,9 +166,9 @@ def perform(
         if engine is not None and view is not None:
             ParamStore(engine.segment.params).set("master.gain_db", float("-inf"))
             time.sleep(_FADE_OUT_S)
-        for part in (midi, feeder, backend, engine):
+        for part in (keeper, midi, feeder, backend, engine):
             if part is not None:
                 part.stop()
     if engine is None or view is None:
         raise KeyboardInterrupt
-    return Performance(spec=engine.spec, status=engine.status(), peaks_db=view.peaks_db())
+    return Performance(status=engine.status(), peaks_db=view.peaks_db())

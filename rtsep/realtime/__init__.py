@@ -18,4 +18,10 @@ def _cache_folder() -> Path:
     return paths.cache() / "compiled" / digest.hexdigest()[:16]
 
 
+def is_compiled() -> bool:
+    """Whether this version's code was compiled before; if not, the first import takes ten seconds or more."""
+    folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    return folder.is_dir() and any(folder.iterdir())
+
+
 os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache_folder()))
