@@ -27,6 +27,8 @@ COMMANDS: dict[str, str] = {
     "bench": "measure hops, memory and missed cycles",
     "eval": "score models on songs whose true stems are known",
     "train": "train a causal model from a recipe",
+    "bridge": "work for the rtsep plug-ins in DAWs",
+    "plugins": "list, describe and test VST3 effects for stems",
     "export": "turn a training checkpoint into packaged weights",
 }
 

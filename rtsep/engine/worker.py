@@ -104,6 +104,9 @@ class Inference:
     def _run_hop(self) -> None:
         segment, header, hop = self.segment, self.segment.header, self.next_hop
         started_ns = self.clock.now_ns()
+        if hop == int(header[at.RESET_HOP]) and hop > 0:  # a DAW starts to play anew: what came before is not part of it
+            self._state = self.separator.init_state()
+            self._first_whole = hop
         exchange.read_hop(header, segment.source, hop, self._mix)
         stems = self.separator.step(self._mix, self._state)
         if not exchange.write_stems(header, segment.stems, hop, stems, self._slots):

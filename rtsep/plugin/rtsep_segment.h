@@ -6,7 +6,7 @@
 // with acquire order.
 //
 //   header[HEADER_WORDS] int64 | tags[TAGS] int64 | params[PARAMS] float | meters[METERS] float
-//   source[CHANNELS][capacity] float | stems[CHANNELS * SLOTS][capacity] float
+//   source[CHANNELS][capacity] float | stems[CHANNELS * SLOTS][capacity] float | played[OUTPUTS][PLAYED] float (unused by plug-ins)
 //
 // Rings are indexed by absolute frame number modulo the capacity. Handshake:
 //   1. plug-in: fills the header, MAGIC_WORD last, then gives the file its final name; asks with HOST_REQUEST + 1;
@@ -29,6 +29,7 @@ constexpr int64_t HEADER_WORDS = 512;
 constexpr int64_t TAGS = 4096;
 constexpr int64_t PARAMS = 64;
 constexpr int64_t METERS = 16;
+constexpr int64_t PLAYED = 65536;
 constexpr int64_t PLUGIN_CAPACITY = 262144;
 constexpr int64_t MAX_BLOCK = 8192;
 
@@ -92,7 +93,7 @@ constexpr size_t PARAMS_OFFSET = TAGS_OFFSET + 8 * TAGS;
 constexpr size_t METERS_OFFSET = PARAMS_OFFSET + 4 * PARAMS;
 constexpr size_t SOURCE_OFFSET = METERS_OFFSET + 4 * METERS;
 constexpr size_t STEMS_OFFSET = SOURCE_OFFSET + 4 * CHANNELS * PLUGIN_CAPACITY;
-constexpr size_t SEGMENT_BYTES = STEMS_OFFSET + 4 * CHANNELS * SLOTS * PLUGIN_CAPACITY;
+constexpr size_t SEGMENT_BYTES = STEMS_OFFSET + 4 * CHANNELS * SLOTS * PLUGIN_CAPACITY + 4 * OUTPUTS * PLAYED;
 
 inline int64_t load(const int64_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 inline void store(int64_t *word, int64_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
