@@ -5,7 +5,7 @@ A backend (`rtsep.io`) brings the rate, the block size and the callback; the eng
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypedDict
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from rtsep.engine.latency import LatencyBudget, live_budget
 from rtsep.engine.request import WorkerRequest
 from rtsep.engine.stats import Snapshot, snapshot
-from rtsep.engine.supervisor import Supervisor
+from rtsep.engine.supervisor import WORKER, Supervisor
 from rtsep.errors import ModelError
 from rtsep.models import registry
 from rtsep.models.card import ModelCard
@@ -86,6 +86,7 @@ class Engine:
         freewheel: bool = False,
         realtime: bool = True,
         on_event: Callable[[str], None] | None = None,
+        worker: Sequence[str] = WORKER,
     ) -> None:
         """Lay the engine out; nothing runs yet.
 
@@ -98,6 +99,7 @@ class Engine:
             freewheel: wait for the model rather than play dry.
             realtime: ask for real-time priority for the model.
             on_event: called with a sentence whenever the model's process changes for the worse.
+            worker: command line of the inference process.
 
         Raises:
             ModelError: unknown model or tier, or one that cannot run live.
@@ -124,7 +126,7 @@ class Engine:
             runtime=runtime,
             realtime=realtime and not freewheel,
         )
-        self.supervisor = Supervisor(self.segment, self._request, on_event=on_event)
+        self.supervisor = Supervisor(self.segment, self._request, on_event=on_event, command=worker)
 
     @property
     def latency(self) -> LatencyBudget:

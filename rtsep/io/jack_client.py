@@ -89,16 +89,20 @@ class JackBackend:
         self._engine: Engine | None = None
         self._keep: list[Any] = []
         self._recompute: Callable[[], object] = lambda: None
+        self._wires: set[tuple[str, str]] = set()
+        self._cut: set[tuple[str, str]] = set()
+        self._leaving = False
         self.lost = False
         """The server has gone away."""
 
     def open(self) -> StreamFormat:
-        """Reach the server.
+        """Reach the server, also a second time after it went away.
 
         Raises:
             DeviceError: no library, or no server.
         """
         self._jack = load_library()
+        self.lost = self._leaving = False
         try:
             with quiet_stderr():
                 self._client = self._jack.Client(self._client_name, no_start_server=True, servername=self._server)
@@ -151,9 +155,11 @@ class JackBackend:
         client.set_freewheel_callback(self._on_freewheel)
         client.set_blocksize_callback(self._on_block_size)
         client.set_shutdown_callback(self._on_shutdown)
+        client.set_port_connect_callback(self._on_wire)
         client.activate()
-        if self._connect:
+        if self._connect and not self._cut:
             self._connect_to_system()
+        self.tend()
 
     def _pointer(self, port: Any) -> int:
         self._keep.append(port)
@@ -171,6 +177,21 @@ class JackBackend:
         if self._engine and block != self._engine.stream.block:
             self._engine.set_block(block)
             self._recompute()
+
+    def _on_wire(self, source: Any, sink: Any, connected: bool) -> None:
+        """Remember what we are connected to, for the day when the server is restarted."""
+        wire = (str(source.name), str(sink.name))
+        ours = f"{self.client_name}:"
+        if self._leaving or not any(name.startswith(ours) for name in wire):
+            return
+        (self._wires.add if connected else self._wires.discard)(wire)
+
+    def tend(self) -> None:
+        """Connect again what was connected before the server went away, as far as it is there again. Control thread."""
+        for wire in sorted(self._cut):
+            with quiet_stderr(), contextlib.suppress(self._jack.JackError):
+                self._client.connect(*wire)
+                self._cut.discard(wire)
 
     def _on_shutdown(self, _status: Any, _reason: str) -> None:
         self.lost = True
@@ -226,6 +247,9 @@ class JackBackend:
         """Leave the graph and close the client; also fine when the server is gone."""
         if self._client is None:
             return
+        self._leaving = True
+        self._cut |= self._wires
+        self._wires = set()
         with quiet_stderr(), contextlib.suppress(Exception):
             self._client.deactivate(ignore_errors=True)
         with quiet_stderr(), contextlib.suppress(Exception):

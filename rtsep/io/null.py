@@ -64,6 +64,7 @@ class NullBackend:
 
     def start(self, engine: Engine) -> None:
         """Pace blocks in a thread of its own."""
+        self._stop.clear()
         self._thread = threading.Thread(target=self._run, args=(engine,), name="rtsep-null", daemon=True)
         self._thread.start()
 

@@ -1,0 +1,157 @@
+"""Real processes that die, hang or are stopped: audio goes on, and what can come back comes back.
+
+Limits of time are far above what is promised: they only end a test that would wait for ever.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rtsep.engine.session import Engine
+from rtsep.engine.supervisor import WorkerState
+from rtsep.io.null import NullBackend
+from rtsep.realtime import layout as at
+
+LIMIT_S = 60.0
+FAULTY_WORKER = (sys.executable, str(Path(__file__).with_name("faulty_worker.py")))
+
+
+def eventually(true: Callable[[], bool], limit_s: float = LIMIT_S) -> bool:
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until:
+        if true():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+class Playing:
+    """An engine in real time on a device of its own."""
+
+    def __init__(self, **more: object) -> None:
+        self.events: list[str] = []
+        self.backend = NullBackend(44_100, 512)
+        self.engine = Engine(self.backend.open(), model="passthrough", on_event=self.events.append, **more)  # type: ignore[arg-type]
+        self.header = self.engine.segment.header
+        self.supervisor = self.engine.supervisor
+        self.backend.start(self.engine)
+        self.engine.start()
+
+    def separated(self) -> bool:
+        return self.engine.status().state == "separated" and self.header[at.SEPARATED] == 1
+
+    def audio_goes_on(self) -> bool:
+        before = int(self.header[at.CYCLES])
+        return eventually(lambda: int(self.header[at.CYCLES]) > before + 20)
+
+    def stop(self) -> None:
+        self.backend.stop()
+        self.engine.stop()
+
+
+@pytest.fixture
+def playing() -> Iterator[Playing]:
+    one = Playing()
+    assert eventually(one.separated)
+    yield one
+    one.stop()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV])
+def test_a_model_process_that_is_killed_or_frozen_is_replaced_while_audio_goes_on(playing: Playing, how: signal.Signals) -> None:
+    pid = playing.supervisor.pid
+    assert pid is not None
+    os.kill(pid, how)
+    assert eventually(lambda: playing.supervisor.state is not WorkerState.RUNNING)
+    assert playing.audio_goes_on()
+    assert eventually(playing.separated)
+    assert playing.supervisor.pid != pid
+    assert playing.supervisor.restarts == 1
+    assert "dry mix goes on" in playing.events[0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [("raise:20", "ValueError: planned"), ("memory:20", "MemoryError"), ("hang:20", "no sign of life")]
+)
+def test_a_model_that_raises_hangs_or_has_no_memory_is_restarted_and_its_words_are_passed_on(
+    fault: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RTSEP_FAULT", fault)
+    one = Playing(worker=FAULTY_WORKER)
+    try:
+        assert eventually(lambda: bool(one.events))
+        assert said in one.events[0]
+        assert one.audio_goes_on()
+        assert eventually(one.separated)
+    finally:
+        one.stop()
+
+
+def test_a_model_that_cannot_load_is_given_up_with_its_sentence_and_another_can_take_its_place(playing: Playing) -> None:
+    segment, engine = playing.engine.segment, playing.engine
+    honest = int(segment.header[at.HOP])
+    engine.supervisor.swap(engine.supervisor._request, lambda: segment.header.__setitem__(at.HOP, honest + 1))
+    assert eventually(lambda: playing.supervisor.state is WorkerState.FAILED)
+    assert "please report" in playing.events[-1]
+    assert playing.audio_goes_on()
+    engine.change(tier="46ms")
+    assert eventually(playing.separated)
+
+
+def test_changing_the_tier_while_playing_keeps_the_latency_and_comes_back_separated(playing: Playing) -> None:
+    playing.engine.change(tier="46ms")
+    assert eventually(playing.separated)
+    longer = playing.engine.latency.frames
+    assert playing.header[at.HOP] == playing.engine.spec.hop == 1024
+    playing.engine.change(tier="3ms")
+    assert eventually(playing.separated)
+    assert playing.header[at.HOP] == 128
+    assert playing.engine.latency.frames == playing.header[at.LATENCY] == longer
+    assert playing.supervisor.restarts == 0
+
+
+def belongings() -> tuple[int, int, int]:
+    """Open files, threads and mapped segments of this process."""
+    gc.collect()  # a segment is unmapped with the last array over it
+    ours = Path("/proc/self")
+    segments = ours.joinpath("maps").read_text().count("memfd:rtsep")
+    return len(list(ours.joinpath("fd").iterdir())), len(list(ours.joinpath("task").iterdir())), segments
+
+
+def test_a_thousand_starts_and_stops_leave_no_file_thread_or_memory_behind() -> None:
+    def cycle() -> None:
+        backend = NullBackend(44_100, 512)
+        engine = Engine(backend.open(), model="passthrough")
+        backend.start(engine)
+        backend.stop()
+        engine.stop()
+
+    for _ in range(5):
+        cycle()
+    before = belongings()
+    for _ in range(1000):
+        cycle()
+    assert belongings() == before
+
+
+def test_starts_and_stops_with_a_model_process_leave_nothing_behind() -> None:
+    def cycle() -> None:
+        one = Playing()
+        assert one.engine.supervisor.wait_until_running(LIMIT_S)
+        pid = one.supervisor.pid
+        one.stop()
+        assert not Path(f"/proc/{pid}").exists()
+
+    cycle()
+    before = belongings()
+    for _ in range(3):
+        cycle()
+    assert eventually(lambda: belongings() == before)
