@@ -29,21 +29,21 @@ _SETTLED = np.float32(1e-5)
 
 @njit(nogil=True, error_model="numpy", cache=True)
 def _limit(h, mixer, outs, first, last, on):  # type: ignore[no-untyped-def]
-    recovery = np.float32(1000.0 / (RELEASE_MS * h[at.RATE]))
+    keep = np.float32(1.0 - 1000.0 / (RELEASE_MS * h[at.RATE]))
     span = CEILING - KNEE
-    gain = mixer[at.M_LIMIT]
+    reduction = mixer[at.M_REDUCTION]  # 1 - gain: near a gain of 1, float32 would swallow its last small steps
     for k in range(first, last):
         peak = max(abs(outs[0, k]), abs(outs[1, k]))
-        aimed = ONE
+        aimed = ZERO
         if on and peak > KNEE:
             over = (peak - KNEE) / span
-            aimed = (KNEE + span * (over / (ONE + over))) / peak
-        gain = min(aimed, gain + (ONE - gain) * recovery)
-        if ONE - gain < _SETTLED and aimed == ONE:
-            gain = ONE
-        outs[0, k] *= gain
-        outs[1, k] *= gain
-    mixer[at.M_LIMIT] = gain
+            aimed = ONE - (KNEE + span * (over / (ONE + over))) / peak
+        reduction = max(aimed, reduction * keep)
+        if reduction < _SETTLED:
+            reduction = ZERO
+        outs[0, k] *= ONE - reduction
+        outs[1, k] *= ONE - reduction
+    mixer[at.M_REDUCTION] = reduction
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
@@ -63,7 +63,7 @@ def _meter(h, meters, outs, first, last):  # type: ignore[no-untyped-def]
 def finish(h, params, mixer, meters, outs, first, last):  # type: ignore[no-untyped-def]
     """Limit and meter block frames [first, last) of `outs` `[OUTPUTS, block]`; only the mix is limited, never a stem."""
     on = load_relaxed(params, at.LIMITER) > HALF
-    if on or mixer[at.M_LIMIT] < ONE:  # switched off while at work, it recovers first
+    if on or mixer[at.M_REDUCTION] > ZERO:  # switched off while at work, it recovers first
         _limit(h, mixer, outs, first, last, on)
-    store_relaxed(meters, at.LIMITER_GAIN, mixer[at.M_LIMIT])
+    store_relaxed(meters, at.LIMITER_GAIN, ONE - mixer[at.M_REDUCTION])
     _meter(h, meters, outs, first, last)

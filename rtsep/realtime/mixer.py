@@ -163,7 +163,6 @@ def render(ctx, outs, first, last):  # type: ignore[no-untyped-def]
         counts[at.C_LATENCY] = latency
         counts[at.C_LATE_HOP] = -1
         mixer[at.M_WET] = ONE
-        mixer[at.M_LIMIT] = ONE
     elif counts[at.C_LATENCY] != latency:
         counts[at.C_LATENCY] = latency
         _smooth_from_here(mixer, counts, source, stems, shares, (origin + first - 1) & (capacity - 1))

@@ -15,6 +15,9 @@ from tests.control.desk import BLOCK, RATE, Array, Desk, four_stems
 
 SETTLE = 4 * BLOCK  # longer than a ramp
 FRAMES = 2 * SETTLE
+Row = tuple[float, float, float, bool, bool]
+ROW = st.tuples(st.floats(-60, 12), st.floats(-1, 1), st.floats(0, 2), st.booleans(), st.booleans())
+"""Gain in dB, pan, width, mute, solo."""
 
 
 def naive_stem(stem: Array, gain: float, pan: float, width: float) -> Array:
@@ -37,10 +40,10 @@ def test_with_every_knob_at_its_default_the_mix_is_the_sum_to_the_last_bit() -> 
 
 @settings(max_examples=25)
 @given(
-    st.lists(st.tuples(st.floats(-60, 12), st.floats(-1, 1), st.floats(0, 2), st.booleans(), st.booleans()), min_size=4, max_size=4),
+    st.lists(ROW, min_size=4, max_size=4),
     st.floats(-20, 12),
 )
-def test_any_setting_of_the_knobs_sounds_as_the_formulas_say(rows: list[tuple[float, float, float, bool, bool]], master: float) -> None:
+def test_any_setting_of_the_knobs_sounds_as_the_formulas_say(rows: list[Row], master: float) -> None:
     stems = four_stems(FRAMES)
     desk = Desk(stems)
     desk.params.set("master.gain_db", master)
