@@ -150,3 +150,16 @@ def test_a_mistyped_request_is_one_sentence_and_exit_code_2(
 def test_a_folder_without_songs_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert separate(tmp_path) == 2
     assert "holds no songs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rate", [8_000, 48_000, 192_000])
+def test_a_song_at_another_rate_keeps_its_rate_and_length(tmp_path: Path, rate: int) -> None:
+    t = np.arange(int(0.7 * rate) + 13) / rate
+    audio = np.stack([np.sin(2 * np.pi * 440 * t), np.sin(2 * np.pi * 300 * t)]).astype(np.float32) / 2
+    assert separate(song(tmp_path / "a.wav", audio, rate), "-o", tmp_path, "--float32") == 0
+    for stem in STEMS:
+        path = tmp_path / "a" / f"{stem}.wav"
+        assert soundfile.info(path).samplerate == rate
+        # Aligned to the frame and at its level; the edges are where the resamplers' filters see silence.
+        middle = slice(int(0.1 * rate), int(0.6 * rate))
+        np.testing.assert_allclose(read(path)[:, middle], SHARES[stem] * audio[:, middle], atol=1e-3)
