@@ -11,9 +11,11 @@ Written paths go to stdout, progress to stderr. A broken song is reported and th
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
-from collections.abc import Callable, Iterable
+import signal
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
             report[-1]["skipped"] = True
             continue
         try:
-            done = _separate(song, load, parts, missing, samples, args.clip_mode, console)
+            with _termination_cleans_up():
+                done = _separate(song, load, parts, missing, samples, args.clip_mode, console)
         except AudioFileError as error:
             console.print(f"rtsep: {error}")
             report[-1]["error"] = str(error)
@@ -105,6 +108,16 @@ def _separate(
                 file, separator, parts, targets, samples=samples, clip=clip,
                 on_progress=lambda frames: progress.advance(task, frames / file.rate),
             )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _termination_cleans_up() -> Iterator[None]:
+    """Let SIGTERM, by which job schedulers and `timeout` end a program, leave no more behind than Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parts(args: argparse.Namespace, spec: SeparatorSpec) -> Parts:

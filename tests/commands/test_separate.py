@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,7 @@ import pytest
 import soundfile
 
 from rtsep.cli import main
+from rtsep.io.demo_song import demo_song
 from rtsep.models.passthrough import SHARES
 from rtsep.stems import STEMS
 
@@ -107,6 +112,24 @@ def test_a_song_that_breaks_half_way_leaves_no_stems(tmp_path: Path) -> None:
     broken = noise(2, 200_000)
     broken[0, 150_000] = np.nan
     assert separate(song(tmp_path / "a.wav", broken), "-o", tmp_path / "out") == 1
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_leaves_no_file(tmp_path: Path, how: signal.Signals) -> None:
+    given = song(tmp_path / "a.wav", np.tile(demo_song().mix, 20))  # minutes of work
+    words = ["separate", str(given), "-m", "spleeter-2stems", "--tier", "46ms", "-o", str(tmp_path / "out")]
+    # A shell that starts jobs in the background makes them deaf to Ctrl-C; this one shall hear it.
+    listen = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from rtsep.cli import main; "
+    process = subprocess.Popen([sys.executable, "-c", f"{listen} sys.exit(main({words!r}))"])
+    try:
+        while process.poll() is None and not list((tmp_path / "out").rglob("*.part")):
+            time.sleep(0.02)
+        process.send_signal(how)
+        assert process.wait() == 130
+    finally:
+        process.kill()
+        process.wait()
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
