@@ -11,29 +11,31 @@ import os
 import signal
 import sys
 
-from rtsep.commands.rig_options import rig_from
+import msgspec
+
+from rtsep.config import load_rig, rig_path
 
 _INHERITED = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `rtsep bridge`."""
-    parser.add_argument("rig", nargs="?", default="default", metavar="RIG", help="rig file, or the name of one that ships; its [engine] table counts")
+    parser.add_argument("rig", nargs="?", default="default", metavar="RIG", help="rig whose [engine] table counts: file or name")
     parser.add_argument("-m", "--model", metavar="NAME", help="model for plug-ins that ask for none (rtsep models)")
     parser.add_argument("-t", "--tier", metavar="NAME", help="trade-off of latency and quality (rtsep models)")
     parser.add_argument("--runtime", choices=("auto", "onnx", "torch"), help="what computes the model")
     parser.add_argument("--on-demand", action="store_true", help="end by itself when the last plug-in has gone (plug-ins start it so)")
-    parser.set_defaults(backend=None)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve plug-ins until stopped."""
     if args.on_demand:
         os.closerange(3, _INHERITED)  # what the DAW had open is not ours to keep open
-    rig = rig_from(args)
+    given = {name: getattr(args, name) for name in ("model", "tier", "runtime") if getattr(args, name)}
+    choice = msgspec.structs.replace(load_rig(rig_path(args.rig)).engine, **given)
     from rtsep.io.bridge_service import IDLE_S, BridgeService
 
-    service = BridgeService(rig.engine, lambda text: print(text, file=sys.stderr, flush=True))
+    service = BridgeService(choice, lambda text: print(text, file=sys.stderr, flush=True))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: service.stop())
     print(f"Waiting for plug-ins at {service.place}.", file=sys.stderr, flush=True)

@@ -95,11 +95,11 @@ class PluginSession:
     def poll(self) -> None:
         """Answer what the plug-in asks now, and show how the model is. Call at least ten times a second."""
         header = self.segment.header
+        header[at.BRIDGE_BEAT] += 1  # before the answer: who has got one waits only for a bridge that lives
         request = int(header[at.HOST_REQUEST])
         if request != self._answered and header[at.HOST_BLOCK] > 0:
             self._answered = request
             self._answer(request)
-        header[at.BRIDGE_BEAT] += 1
         if self.supervisor is not None:
             header[at.BRIDGE_STATE] = _STATES[self.supervisor.state]
             self._tell_plugin(self.supervisor.reason or self._what_runs())
