@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
 from rtsep import paths
 from rtsep.errors import ConfigError, nearest
 
-Number7 = Annotated[int, msgspec.Meta(ge=0, le=127)]
 GainDb = Annotated[float, msgspec.Meta(ge=-120.0, le=12.0)]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 MidiChannel = Annotated[int, msgspec.Meta(ge=1, le=16)]
@@ -77,22 +76,33 @@ class StemsTable(_Strict, frozen=True):
 
 
 class MidiMessage(_Strict, frozen=True):
-    """Which message: a controller or a note, on one channel or (without `channel`) on any."""
+    """Which message, on one channel or (without `channel`) on any.
 
-    type: Literal["cc", "note"]
-    number: Number7
+    `cc` controller 0 … 127; `cc14` a pair, named by its coarse half 0 … 31; `nrpn` 0 … 16383; `note` and `program` 0 … 127;
+    `bend` has no number.
+    """
+
+    type: Literal["cc", "cc14", "nrpn", "note", "bend", "program"]
+    number: Annotated[int, msgspec.Meta(ge=0, le=16383)] = 0
     channel: MidiChannel | None = None
+    relative: Literal["twos", "offset", "sign"] | None = None
+    """An endless encoder: 1 … 63 right and 127 … 64 left; 65 … right and 63 … left; or 1 … 63 right and 65 … 127 left."""
 
 
 class MidiCurve(_Strict, frozen=True):
     """How a value 0 … 127 becomes the parameter's unit.
 
     `fader` is 0 dB at 100, the upper end of the range at 127, and fades to silence below; `db` and `linear` are straight
-    lines in dB and in gain; `toggle` flips a switch at each press; `momentary` holds it while the key is down.
+    lines in dB and in gain; `toggle` flips between the ends of the range at each press; `momentary` holds the upper end while
+    the key is down; `alone` solos this stem and no other. A range that is given backwards inverts.
     """
 
-    curve: Literal["fader", "db", "linear", "toggle", "momentary"] = "fader"
-    range: tuple[float, float] = (-60.0, 6.0)
+    curve: Literal["fader", "db", "linear", "toggle", "momentary", "alone"] | None = None
+    """Without one: `fader` for gains, `toggle` for switches under notes, else `linear`."""
+    range: tuple[float, float] | None = None
+    """In the parameter's unit; without one, -60 … 6 dB for gains and all there is for the rest."""
+    step: Annotated[float, msgspec.Meta(gt=0.0, le=127.0)] = 1.0
+    """Endless encoders: how far a tick moves, in 127ths of the range."""
 
 
 class MidiBinding(_Strict, frozen=True, rename={"curve": "map"}):
@@ -100,13 +110,26 @@ class MidiBinding(_Strict, frozen=True, rename={"curve": "map"}):
 
     when: MidiMessage
     to: str
+    """A parameter, or `snapshot.NAME`, which is recalled."""
     curve: MidiCurve | None = None
+    takeover: Literal["jump", "pickup", "scale"] = "jump"
+    """A fader without a motor that stands elsewhere: jump there, wait until it comes by, or approach in proportion."""
+    layer: Annotated[int, msgspec.Meta(ge=0, le=7)] | None = None
+    """Holds only while the parameter `midi.layer` has this value."""
+    feedback: Literal["same", "ring", "none"] = "same"
+    """What is sent back: the same message; the light ring of a Mackie Control knob; nothing."""
 
 
 class MidiTable(_Strict, frozen=True):
-    """`[midi]`: ports by a part of their name (none: JACK's `midi_in` only) and bindings."""
+    """`[midi]`: ports by a part of their name (none: JACK's `midi_in` only), ready maps of controllers, and bindings."""
 
     ports: tuple[str, ...] = ()
+    out: tuple[str, ...] = ()
+    """Ports that lights and motor faders listen on."""
+    maps: tuple[str, ...] = ()
+    """Names of files in `configs/midi`, or paths: their ports and bindings come before those of the rig."""
+    display: Literal["none", "mackie"] = "none"
+    """`mackie`: stem names are written on the scribble strips."""
     bind: tuple[MidiBinding, ...] = ()
 
 
@@ -126,14 +149,7 @@ def rig_path(name: str) -> Path:
     Raises:
         ConfigError: there is neither.
     """
-    given = Path(name)
-    if given.is_file():
-        return given
-    shipped = {path.stem: path for path in sorted((paths.configs() / "rigs").glob("*.toml"))}
-    if name in shipped:
-        return shipped[name]
-    hint = nearest(name, shipped)
-    raise ConfigError(f'There is no rig file "{name}".{hint} Give a path, or one that ships: {", ".join(shipped)}.')
+    return _find("rig", name, "rigs")
 
 
 def load_rig(path: Path) -> Rig:
@@ -142,19 +158,57 @@ def load_rig(path: Path) -> Rig:
     Raises:
         ConfigError: not readable, not TOML, an unknown key, or a value that is not allowed; names file, line and key.
     """
+    rig = _read(path, Rig)
+    midi = rig.midi
+    for name in reversed(midi.maps):
+        table = _read(map_path(name), MidiTable)
+        midi = msgspec.structs.replace(
+            midi,
+            ports=table.ports + midi.ports,
+            out=table.out + midi.out,
+            bind=table.bind + midi.bind,
+            display=table.display if midi.display == "none" else midi.display,
+        )
+    return msgspec.structs.replace(rig, midi=midi)
+
+
+def map_path(name: str) -> Path:
+    """Find a controller's map: a path, or the name of one that ships in `configs/midi`.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    return _find("MIDI map", name, "midi")
+
+
+def _find(what: str, name: str, folder: str) -> Path:
+    given = Path(name)
+    if given.is_file():
+        return given
+    shipped = {path.stem: path for path in sorted((paths.configs() / folder).glob("*.toml"))}
+    if name in shipped:
+        return shipped[name]
+    hint = nearest(name, shipped)
+    raise ConfigError(f'There is no {what} file "{name}".{hint} Give a path, or one that ships: {", ".join(shipped)}.')
+
+
+Table = TypeVar("Table", bound=msgspec.Struct)
+
+
+def _read(path: Path, table: type[Table]) -> Table:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.") from error
     try:
-        return msgspec.convert(tomllib.loads(text), Rig)
+        return msgspec.convert(tomllib.loads(text), table)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
     except msgspec.ValidationError as error:
-        raise ConfigError(_explain(path, text, str(error))) from error
+        raise ConfigError(_explain(path, text, str(error), table)) from error
 
 
-def _explain(path: Path, text: str, problem: str) -> str:
+def _explain(path: Path, text: str, problem: str, table: type[msgspec.Struct]) -> str:
     """Add file, line and the nearest known key to msgspec's message."""
     unknown = re.search(r"unknown field `([^`]+)`", problem)
     at = re.search(r"at `\$\.?([^`]*)`", problem)
@@ -162,7 +216,7 @@ def _explain(path: Path, text: str, problem: str) -> str:
     key = unknown.group(1) if unknown else where.rsplit(".", 1)[-1].split("[")[0]
     rows = enumerate(text.splitlines(), 1) if key else ()
     line = next((str(number) for number, row in rows if re.search(rf"\b{re.escape(key)}\b", row)), "")
-    hint = nearest(key, _known_keys(Rig, where)) if unknown else ""
+    hint = nearest(key, _known_keys(table, where)) if unknown else ""
     place = f"{path}, line {line}" if line else str(path)
     return f"{place}: {problem}.{hint} The keys are described in the README and in {paths.configs() / 'rigs'}."
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.config import MidiBinding, MidiCurve
-from rtsep.control.params import Param, find_param
+from rtsep.control.params import PARAMS, Param, find_param
 from rtsep.errors import ConfigError
 from rtsep.realtime import layout as at
 from rtsep.realtime.segment import Context
@@ -21,53 +21,120 @@ from rtsep.units import db_to_gain
 UNITY = 100
 """Controller value of a fader's 0 dB mark."""
 
-_KINDS = {"cc": (0,), "note": (1, 2)}
-_ACTIONS = {"toggle": at.ACT_TOGGLE, "momentary": at.ACT_HOLD}
+SNAPSHOT = "snapshot."
+"""A binding to this and a name recalls a snapshot."""
+
+_GAIN_RANGE_DB = (-60.0, 6.0)
+_KINDS = {
+    "cc": at.KIND_CC,
+    "cc14": at.KIND_CC14,
+    "nrpn": at.KIND_NRPN,
+    "note": at.KIND_NOTE_ON,
+    "bend": at.KIND_BEND,
+    "program": at.KIND_PROGRAM,
+}
+_HIGHEST = {"cc": 127, "cc14": 31, "nrpn": 16383, "note": 127, "bend": 0, "program": 127}
+_ACTIONS = {"toggle": at.ACT_TOGGLE, "momentary": at.ACT_HOLD, "alone": at.ACT_ALONE}
+_RELATIVE = {"twos": at.ACT_TWOS, "offset": at.ACT_OFFSET, "sign": at.ACT_SIGN}
+_TAKEOVER = {"jump": at.TAKE_JUMP, "pickup": at.TAKE_PICKUP, "scale": at.TAKE_SCALE}
 
 
-def curve_table(curve: MidiCurve, param: Param) -> NDArray[np.float32]:
-    """Raw values of a parameter for controller values 0 … 127, float32 `[128]`."""
-    low, high = curve.range
-    values = np.arange(128)
+def shape_of(binding: MidiBinding, param: Param) -> str:
+    """Name of the curve that a binding uses: its own, or what suits parameter and message."""
+    if binding.curve and binding.curve.curve:
+        return binding.curve.curve
     if param.unit == "switch":
-        return (values >= 64).astype(np.float32)
-    if curve.curve == "fader":
+        return "toggle" if binding.when.type == "note" else "linear"
+    return "fader" if param.unit == "dB" else "linear"
+
+
+def curve_table(binding: MidiBinding, param: Param) -> NDArray[np.float32]:
+    """Raw values of a parameter for positions 0 … 127, float32 `[128]`."""
+    given = binding.curve or MidiCurve()
+    low, high = given.range or (_GAIN_RANGE_DB if param.unit == "dB" else (param.low, param.high))
+    shape, places = shape_of(binding, param), np.arange(128) / 127
+    if low > high and param.unit != "switch" and shape == "fader":
+        return _table(shape, high, low, places, param)[::-1].copy()
+    return _table(shape, low, high, places, param)
+
+
+def _table(shape: str, low: float, high: float, places: NDArray[np.float64], param: Param) -> NDArray[np.float32]:
+    if param.unit != "dB":
+        steps = np.round(places) if param.unit == "switch" or shape in _ACTIONS else places
+        return np.array([param.to_raw(low + (high - low) * x) for x in steps], np.float32)
+    if shape == "fader":
+        values = np.arange(128)
         top_db = (values - UNITY) / (127 - UNITY) * high
         raw = [(v / UNITY) ** 2 if v <= UNITY else db_to_gain(top_db[v]) for v in values]
-    elif curve.curve == "db":
-        raw = [db_to_gain(low + (high - low) * v / 127) for v in values]
+    elif shape == "db":
+        raw = [db_to_gain(low + (high - low) * x) for x in places]
     else:
-        raw = [db_to_gain(low) + (db_to_gain(high) - db_to_gain(low)) * v / 127 for v in values]
+        raw = [db_to_gain(low) + (db_to_gain(high) - db_to_gain(low)) * x for x in places]
     return np.array(raw, np.float32)
 
 
-def install(context: Context, bindings: Sequence[MidiBinding]) -> None:
+def install(context: Context, bindings: Sequence[MidiBinding]) -> tuple[str, ...]:
     """Replace the MIDI tables of a context.
 
+    Returns:
+        The snapshots that bindings recall; signal number i means the i-th.
+
     Raises:
-        ConfigError: a binding names no parameter, does not fit it, or there are too many.
+        ConfigError: a binding names no parameter, does not fit it, or there are too many; the old tables stay then.
     """
+    _check(bindings)
     context.midi_map[:] = -1
-    count = 0
+    snapshots: list[str] = []
+    rows = [(binding, kind) for binding in bindings for kind in _kinds_of(binding)]
+    for row, (binding, kind) in enumerate(rows):
+        when = binding.when
+        context.midi_state[row] = (-1.0, np.nan, 0.0, (binding.curve or MidiCurve()).step)
+        if binding.to in PARAMS:
+            word, action = PARAMS[binding.to].word, action_of(binding)
+            context.curves[row] = curve_table(binding, PARAMS[binding.to])
+        else:
+            name = binding.to.removeprefix(SNAPSHOT)
+            if name not in snapshots:
+                snapshots.append(name)
+            word, action = snapshots.index(name), at.ACT_SIGNAL
+        channel = 16 if when.channel is None else when.channel - 1
+        start = context.midi_map[kind, channel, when.number & 0x7F]
+        layer = -1 if binding.layer is None else binding.layer
+        context.bindings[row] = (word, action, start, when.number, _TAKEOVER[binding.takeover], layer)
+        context.midi_map[kind, channel, when.number & 0x7F] = row
+    return tuple(snapshots)
+
+
+def action_of(binding: MidiBinding) -> int:
+    """What a message does to the parameter of a binding, one of the layout's `ACT_…`."""
+    if binding.when.relative:
+        return _RELATIVE[binding.when.relative]
+    return _ACTIONS.get(shape_of(binding, find_param(binding.to)), at.ACT_SET)
+
+
+def _kinds_of(binding: MidiBinding) -> tuple[int, ...]:
+    """Kinds of message that a binding listens to: releasing a key matters only where it holds something."""
+    kind = _KINDS[binding.when.type]
+    holds = binding.curve is not None and binding.curve.curve == "momentary"
+    return (kind, at.KIND_NOTE_OFF) if kind == at.KIND_NOTE_ON and holds else (kind,)
+
+
+def _check(bindings: Sequence[MidiBinding]) -> None:
+    if sum(len(_kinds_of(binding)) for binding in bindings) > at.BINDINGS:
+        raise ConfigError(f"A rig holds {at.BINDINGS} MIDI bindings, and a momentary note counts twice. Bind fewer.")
     for number, binding in enumerate(bindings):
+        where, when = f"$.midi.bind[{number}]", binding.when
+        if when.number > _HIGHEST[when.type]:
+            raise ConfigError(f"{where}: {when.type} has numbers 0 to {_HIGHEST[when.type]}, not {when.number}.")
+        if when.relative and when.type != "cc":
+            raise ConfigError(f'{where}: relative is for endless encoders, which send type = "cc", not "{when.type}".')
+        if binding.to not in PARAMS and binding.to.startswith(SNAPSHOT):
+            continue
         param = find_param(binding.to)
-        curve = binding.curve or MidiCurve(curve="toggle" if param.unit == "switch" and binding.when.type == "note" else "fader")
-        if param.unit == "dB" and curve.curve in _ACTIONS:
-            raise ConfigError(
-                f"$.midi.bind[{number}]: {curve.curve} is for mute and solo; {binding.to} takes fader, db or linear."
-            )
-        channels = range(16) if binding.when.channel is None else (binding.when.channel - 1,)
-        for channel in channels:
-            for kind in _KINDS[binding.when.type]:
-                if kind == 2 and curve.curve != "momentary":
-                    continue
-                if count == at.BINDINGS:
-                    raise ConfigError(
-                        f"A rig holds {at.BINDINGS} MIDI bindings, and one without a channel counts 16 times. "
-                        "Give channels, or bind fewer."
-                    )
-                context.curves[count] = curve_table(curve, param)
-                chain = int(context.midi_map[kind, channel, binding.when.number])
-                context.bindings[count] = (param.word, _ACTIONS.get(curve.curve, at.ACT_SET), count, chain)
-                context.midi_map[kind, channel, binding.when.number] = count
-                count += 1
+        shape = shape_of(binding, param)
+        if param.unit == "dB" and shape in _ACTIONS:
+            raise ConfigError(f"{where}: {shape} is for mute and solo; {binding.to} takes fader, db or linear.")
+        if param.unit != "dB" and shape in ("fader", "db"):
+            raise ConfigError(f"{where}: {shape} is for gains; {binding.to} takes linear, toggle or momentary.")
+        if shape == "alone" and not binding.to.endswith(".solo"):
+            raise ConfigError(f"{where}: alone is for solo, for example stem.vocals.solo, not {binding.to}.")

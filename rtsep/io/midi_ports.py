@@ -168,8 +168,8 @@ class MidiListener:
 
     def _receive(self, event: tuple[list[int], float], _data: Any = None) -> None:
         message = event[0]
-        if len(message) == 3:
-            receive(self._context.words, message[0], message[1], message[2])
+        if len(message) in (2, 3):
+            receive(self._context.words, message[0], message[1], message[2] if len(message) == 3 else 0)
 
     def stop(self) -> None:
         """Close every port."""

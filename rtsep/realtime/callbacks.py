@@ -54,14 +54,14 @@ def _jack_block(ctx, n):  # type: ignore[no-untyped-def]
         if call_i32_of_i64_i64_u32(ctx[at.F_MIDI_GET], event_address, midi, np.uint32(i)) != 0:
             continue
         event = carray(as_int64(event_address), 3)  # jack_midi_event_t: uint32 time, size_t size, pointer to bytes
-        if event[1] != 3:
+        if event[1] != 3 and event[1] != 2:
             continue
         frame = min(np.int64(event[0] & 0xFFFFFFFF), there)
         if frame > done:
             render(ctx, outs, done, frame)
             done = frame
         data = carray(as_uint8(event[2]), 3)
-        receive(ctx, np.int64(data[0]), np.int64(data[1]), np.int64(data[2]))
+        receive(ctx, np.int64(data[0]), np.int64(data[1]), np.int64(data[2]) if event[1] == 3 else 0)
     if there > done:
         render(ctx, outs, done, there)
     advance(ctx, outs, there, n)

@@ -152,6 +152,10 @@ F_MIDI_COUNT = 15
 F_MIDI_GET = 16
 P_MIDI = 17
 A_PLAYED = 20
+A_MIDI_STATE = 21
+A_MIDI_REGISTERS = 22
+A_SIGNALS = 23
+A_MIDI_LOG = 64
 IN_CHANNELS = 18
 OUT_CHANNELS = 19
 IN_PORTS = 24
@@ -198,11 +202,24 @@ HOLD_MS = 200
 MAX_BLOCK = 8192
 """Longest block that is processed in one piece."""
 
-MIDI_KINDS = 3  # control change, note on, note off
+MIDI_KINDS = 7
+KIND_CC, KIND_NOTE_ON, KIND_NOTE_OFF, KIND_CC14, KIND_NRPN, KIND_BEND, KIND_PROGRAM = range(MIDI_KINDS)
 BINDINGS = 256
-B_PARAM, B_ACTION, B_CURVE, B_NEXT = range(4)
-ACT_SET, ACT_TOGGLE, ACT_HOLD = range(3)
-"""What a message does to a parameter: takes the curve's value; flips 0 and 1; 1 while the key is down."""
+BINDING_WORDS = 6
+B_PARAM, B_ACTION, B_NEXT, B_NUMBER, B_TAKEOVER, B_LAYER = range(BINDING_WORDS)
+"""Parameter word (or number of a signal); what to do; next of the chain or -1; full number; take-over; layer or -1 for any."""
+ACT_SET, ACT_TOGGLE, ACT_HOLD, ACT_TWOS, ACT_OFFSET, ACT_SIGN, ACT_ALONE, ACT_SIGNAL = range(8)
+"""What a message does: set by the curve; flip; hold while down; three relative encodings; solo alone; tell a control thread."""
+TAKE_JUMP, TAKE_PICKUP, TAKE_SCALE = range(3)
+STATE_WORDS = 4
+S_POSITION, S_WRITTEN, S_HOOKED, S_STEP = range(STATE_WORDS)
+"""Of each binding: last position received or -1; raw value it last wrote; 1 once together under `scale`; positions per tick."""
+REGISTERS = 40
+R_NRPN = 0  # of each channel: the NRPN that is chosen, -1 none
+R_COARSE = 8  # + controller below 32: its coarse half
+SIGNALS = 64
+MIDI_LOG = 256
+"""Entries of the rings in which control threads read signals, and messages as `status << 16 | second << 8 | third`."""
 
 
 def tag(epoch: int, hop: int) -> int:

@@ -157,8 +157,13 @@ class Context:
         self.words: NDArray[np.int64] = np.zeros(at.CONTEXT_WORDS, np.int64)
         self.mixer: NDArray[np.float32] = np.zeros(at.MIXER_FLOATS, np.float32)
         self.counts: NDArray[np.int64] = np.zeros(at.MIXER_COUNTS, np.int64)
-        self.midi_map: NDArray[np.int32] = np.full((at.MIDI_KINDS, 16, 128), -1, np.int32)
-        self.bindings: NDArray[np.int32] = np.zeros((at.BINDINGS, 4), np.int32)
+        self.midi_map: NDArray[np.int32] = np.full((at.MIDI_KINDS, 17, 128), -1, np.int32)
+        self.bindings: NDArray[np.int32] = np.zeros((at.BINDINGS, at.BINDING_WORDS), np.int32)
+        self.midi_state: NDArray[np.float32] = np.zeros((at.BINDINGS, at.STATE_WORDS), np.float32)
+        self.midi_registers: NDArray[np.int32] = np.zeros((16, at.REGISTERS), np.int32)
+        self.midi_registers[:, at.R_NRPN] = -1
+        self.signals: NDArray[np.int64] = np.zeros(1 + at.SIGNALS, np.int64)
+        self.midi_log: NDArray[np.int64] = np.zeros(1 + at.MIDI_LOG, np.int64)
         self.curves: NDArray[np.float32] = np.zeros((at.BINDINGS, 128), np.float32)
         self.scratch: NDArray[np.float32] = np.zeros(max(8, scratch_floats), np.float32)
         arrays: dict[int, NDArray[Any]] = {
@@ -174,6 +179,10 @@ class Context:
             at.A_MIDI_MAP: self.midi_map,
             at.A_BINDINGS: self.bindings,
             at.A_CURVES: self.curves,
+            at.A_MIDI_STATE: self.midi_state,
+            at.A_MIDI_REGISTERS: self.midi_registers,
+            at.A_SIGNALS: self.signals,
+            at.A_MIDI_LOG: self.midi_log,
             at.A_SCRATCH: self.scratch,
         }
         for word, array in arrays.items():
