@@ -12,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import ctypes.util
+import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +29,9 @@ OUTPUT_PORTS = ("mix_1", "mix_2", *(f"{stem}_{side}" for stem in STEMS for side 
 MIDI_PORT = "midi_in"
 
 _CAPTURE, _PLAYBACK = 0, 1
+
+_FAREWELL_S = 2.0
+"""A server that is told to end disconnects everybody first; what was cut this shortly before was not cut by the player."""
 
 _INSTALL = "Install it with: apt install jackd2 libjack-jackd2-0 (or pipewire-jack)."
 
@@ -89,7 +94,7 @@ class JackBackend:
         self._engine: Engine | None = None
         self._keep: list[Any] = []
         self._recompute: Callable[[], object] = lambda: None
-        self._wires: set[tuple[str, str]] = set()
+        self._wires: dict[tuple[str, str], float] = {}
         self._cut: set[tuple[str, str]] = set()
         self._leaving = False
         self.lost = False
@@ -179,12 +184,12 @@ class JackBackend:
             self._recompute()
 
     def _on_wire(self, source: Any, sink: Any, connected: bool) -> None:
-        """Remember what we are connected to, for the day when the server is restarted."""
+        """Remember what we are connected to, or when that ended, for the day when the server is restarted."""
         wire = (str(source.name), str(sink.name))
         ours = f"{self.client_name}:"
         if self._leaving or not any(name.startswith(ours) for name in wire):
             return
-        (self._wires.add if connected else self._wires.discard)(wire)
+        self._wires[wire] = math.inf if connected else time.monotonic()
 
     def tend(self) -> None:
         """Connect again what was connected before the server went away, as far as it is there again. Control thread."""
@@ -248,8 +253,9 @@ class JackBackend:
         if self._client is None:
             return
         self._leaving = True
-        self._cut |= self._wires
-        self._wires = set()
+        last_moment = time.monotonic() - _FAREWELL_S
+        self._cut |= {wire for wire, ended in self._wires.items() if ended > last_moment}
+        self._wires = {}
         with quiet_stderr(), contextlib.suppress(Exception):
             self._client.deactivate(ignore_errors=True)
         with quiet_stderr(), contextlib.suppress(Exception):

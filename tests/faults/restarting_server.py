@@ -1,0 +1,52 @@
+"""A JACK server without a sound card that can be killed and started again under the same name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import time
+
+import jack
+
+from rtsep.io.jack_client import quiet_stderr
+
+LIMIT_S = 30.0
+
+
+class RestartingServer:
+    """Its clients find it through `JACK_DEFAULT_SERVER=name`."""
+
+    def __init__(self, *, rate: int = 44_100, period: int = 256) -> None:
+        self.name = f"rtsep-test-{secrets.token_hex(4)}"
+        self.rate, self.period = rate, period
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and return when it answers."""
+        command = ["jackd", "-S", "-r", "-n", self.name, "-d", "dummy", "-r", str(self.rate), "-p", str(self.period)]
+        quiet = {"JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
+        self._process = subprocess.Popen(
+            command, env={**os.environ, **quiet}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until = time.monotonic() + LIMIT_S
+        while time.monotonic() < until:
+            with contextlib.suppress(jack.JackOpenError), quiet_stderr():
+                self.client("rtsep-waiting").close()
+                return
+            time.sleep(0.05)
+        raise TimeoutError("jackd does not answer")
+
+    def client(self, name: str) -> jack.Client:
+        """A client of this server."""
+        with quiet_stderr():
+            return jack.Client(name, no_start_server=True, servername=self.name)
+
+    def end(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """End it, with or without warning to its clients."""
+        if self._process:
+            self._process.send_signal(how)
+            self._process.wait(LIMIT_S)
+            self._process = None
