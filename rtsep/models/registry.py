@@ -12,6 +12,7 @@ from types import ModuleType
 from rtsep.errors import ModelError, nearest
 from rtsep.models import weights
 from rtsep.models.card import ModelCard, TierCard, read_cards
+from rtsep.models.resampled import ResampledFile, ResampledSeparator, resampled_spec
 from rtsep.models.separator import Separator, SeparatorSpec, WholeFileSeparator
 from rtsep.stems import STEMS
 
@@ -58,11 +59,11 @@ def describe(model: str | None = None, tier: str | None = None, *, rate: int | N
     """Return what `load` would promise with the same arguments, without loading anything.
 
     Raises:
-        ModelError: there is no such model or tier.
+        ModelError: there is no such model or tier, or no such rate.
     """
     card, chosen = find(model, tier, live=live)
     spec: SeparatorSpec = _loader(card).describe(card, chosen)
-    return spec
+    return resampled_spec(spec, rate or spec.rate, whole_file=chosen.whole_file)
 
 
 def load(model: str | None = None, tier: str | None = None, *, rate: int | None = None, runtime: str = "auto",
@@ -77,7 +78,7 @@ def load(model: str | None = None, tier: str | None = None, *, rate: int | None 
         live: which default tier is meant: live, or for files.
 
     Raises:
-        ModelError: unknown model, tier or runtime.
+        ModelError: unknown model, tier or runtime, or a rate that no device has.
         WeightsError: the weights are absent or damaged.
     """
     if runtime not in RUNTIMES:
@@ -85,8 +86,12 @@ def load(model: str | None = None, tier: str | None = None, *, rate: int | None 
             f'There is no runtime "{runtime}".{nearest(runtime, RUNTIMES)} Runtimes: {", ".join(RUNTIMES)}.'
         )
     card, chosen = find(model, tier, live=live)
-    separator: Separator | WholeFileSeparator = _loader(card).build(card, chosen, runtime)
-    return separator
+    wanted_rate = describe(model, tier, rate=rate, live=live).rate
+    separator = _loader(card).build(card, chosen, runtime)
+    if wanted_rate == card.rate:
+        native: Separator | WholeFileSeparator = separator
+        return native
+    return ResampledFile(separator, wanted_rate) if chosen.whole_file else ResampledSeparator(separator, wanted_rate)
 
 
 def prepare(model: str, *, progress: weights.Progress, download: bool = False, force: bool = False) -> None:
