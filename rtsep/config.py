@@ -89,6 +89,16 @@ class MidiMessage(_Strict, frozen=True):
     """An endless encoder: 1 … 63 right and 127 … 64 left; 65 … right and 63 … left; or 1 … 63 right and 65 … 127 left."""
 
 
+class MidiLight(_Strict, frozen=True):
+    """A message that is sent back where it differs from the one that is received: the light of a button."""
+
+    type: Literal["cc", "note"]
+    number: Annotated[int, msgspec.Meta(ge=0, le=127)]
+    channel: MidiChannel = 1
+    on: Annotated[int, msgspec.Meta(ge=1, le=127)] = 127
+    """Value for a switch that is on."""
+
+
 class MidiCurve(_Strict, frozen=True):
     """How a value 0 … 127 becomes the parameter's unit.
 
@@ -116,8 +126,8 @@ class MidiBinding(_Strict, frozen=True, rename={"curve": "map"}):
     """A fader without a motor that stands elsewhere: jump there, wait until it comes by, or approach in proportion."""
     layer: Annotated[int, msgspec.Meta(ge=0, le=7)] | None = None
     """Holds only while the parameter `midi.layer` has this value."""
-    feedback: Literal["same", "ring", "none"] = "same"
-    """What is sent back: the same message; the light ring of a Mackie Control knob; nothing."""
+    feedback: Literal["same", "ring", "none"] | MidiLight = "same"
+    """What is sent back: the same message; the light ring of a Mackie Control knob; nothing; or a message of its own."""
 
 
 class MidiTable(_Strict, frozen=True):
@@ -133,6 +143,23 @@ class MidiTable(_Strict, frozen=True):
     bind: tuple[MidiBinding, ...] = ()
 
 
+class SnapshotsTable(_Strict, frozen=True):
+    """`[snapshots]`: settings of the mixer that can be recalled."""
+
+    safe: tuple[str, ...] = ()
+    """Parameters that a recall leaves alone; `*` stands for anything (`master.*`)."""
+    morph: tuple[str, str] | None = None
+    """Two snapshots between which the parameter `snapshot.morph` moves."""
+
+
+class OscTable(_Strict, frozen=True):
+    """`[osc]`: Open Sound Control over UDP; off without a port."""
+
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    listen: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` lets every machine of the network move the faders."""
+
+
 class Rig(_Strict, frozen=True):
     """A whole rig file."""
 
@@ -141,6 +168,8 @@ class Rig(_Strict, frozen=True):
     stems: StemsTable = StemsTable()
     master: MasterTable = MasterTable()
     midi: MidiTable = MidiTable()
+    snapshots: SnapshotsTable = SnapshotsTable()
+    osc: OscTable = OscTable()
 
 
 def rig_path(name: str) -> Path:

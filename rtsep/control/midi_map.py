@@ -85,7 +85,7 @@ def install(context: Context, bindings: Sequence[MidiBinding]) -> tuple[str, ...
     _check(bindings)
     context.midi_map[:] = -1
     snapshots: list[str] = []
-    rows = [(binding, kind) for binding in bindings for kind in _kinds_of(binding)]
+    rows = [(binding, kind) for binding in bindings for kind in rows_of(binding)]
     for row, (binding, kind) in enumerate(rows):
         when = binding.when
         context.midi_state[row] = (-1.0, np.nan, 0.0, (binding.curve or MidiCurve()).step)
@@ -112,15 +112,15 @@ def action_of(binding: MidiBinding) -> int:
     return _ACTIONS.get(shape_of(binding, find_param(binding.to)), at.ACT_SET)
 
 
-def _kinds_of(binding: MidiBinding) -> tuple[int, ...]:
-    """Kinds of message that a binding listens to: releasing a key matters only where it holds something."""
+def rows_of(binding: MidiBinding) -> tuple[int, ...]:
+    """Kinds of message, one table row each, that a binding listens to: releasing a key matters only where it holds something."""
     kind = _KINDS[binding.when.type]
     holds = binding.curve is not None and binding.curve.curve == "momentary"
     return (kind, at.KIND_NOTE_OFF) if kind == at.KIND_NOTE_ON and holds else (kind,)
 
 
 def _check(bindings: Sequence[MidiBinding]) -> None:
-    if sum(len(_kinds_of(binding)) for binding in bindings) > at.BINDINGS:
+    if sum(len(rows_of(binding)) for binding in bindings) > at.BINDINGS:
         raise ConfigError(f"A rig holds {at.BINDINGS} MIDI bindings, and a momentary note counts twice. Bind fewer.")
     for number, binding in enumerate(bindings):
         where, when = f"$.midi.bind[{number}]", binding.when
