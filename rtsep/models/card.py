@@ -8,7 +8,11 @@ The module named by `loader` offers
 
     describe(card, tier) -> SeparatorSpec                             cheap: no torch, no ONNX Runtime, no weights
     build(card, tier, runtime) -> Separator | WholeFileSeparator
-    prepare(card, progress=, download=, force=)                       if the card names a `package` with weights
+
+and, if the card names a `package` that carries the weights,
+
+    prepare(card, *, progress, download, force)                       get and convert them
+    verify(card)                                                      check them, changing nothing
 """
 
 from __future__ import annotations

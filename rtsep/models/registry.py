@@ -63,7 +63,7 @@ def describe(model: str | None = None, tier: str | None = None, *, rate: int | N
     """
     card, chosen = find(model, tier, live=live)
     spec: SeparatorSpec = _loader(card).describe(card, chosen)
-    return resampled_spec(spec, rate or spec.rate, whole_file=chosen.whole_file)
+    return resampled_spec(spec, spec.rate if rate is None else rate, whole_file=chosen.whole_file)
 
 
 def load(model: str | None = None, tier: str | None = None, *, rate: int | None = None, runtime: str = "auto",
@@ -110,6 +110,24 @@ def prepare(model: str, *, progress: weights.Progress, download: bool = False, f
     card, _ = find(model)
     if card.package:
         _loader(card).prepare(card, progress=progress, download=download, force=force)
+
+
+def verify(model: str) -> None:
+    """Check all weights of a model, changing nothing.
+
+    Args:
+        model: name.
+
+    Raises:
+        ModelError: there is no such model.
+        WeightsError: the weights are absent or damaged.
+    """
+    card, _ = find(model)
+    if card.package:
+        _loader(card).verify(card)
+        return
+    for tier in card.tiers:  # weights that ship with rtsep are checked when they are loaded
+        _loader(card).build(card, tier, "onnx")
 
 
 def check_stems(names: list[str], spec: SeparatorSpec) -> None:

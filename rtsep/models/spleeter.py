@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from rtsep.dsp.windows import WindowPair, hann_pair, low_delay_pair
+from rtsep.errors import WeightsError
 from rtsep.models import spleeter_weights, weights
 from rtsep.models.card import ModelCard, TierCard
 from rtsep.models.runtime import Net, choose, onnx_net, torch_net
@@ -96,6 +97,19 @@ def prepare(card: ModelCard, *, progress: weights.Progress, download: bool = Fal
         WeightsError: the weights are absent, damaged, or cannot be written.
     """
     folder, manifest = spleeter_weights.ensure(card, _shapes(card), progress=progress, download=download, force=force)
+    weights.verify(folder, manifest, list(manifest.files), card.name)
+
+
+def verify(card: ModelCard) -> None:
+    """Check all converted weights, changing nothing.
+
+    Raises:
+        WeightsError: the weights are absent or damaged.
+    """
+    folder = weights.folder(card.name)
+    manifest = weights.read_manifest(folder, spleeter_weights.fingerprint(card), card.name)
+    if manifest is None:
+        raise WeightsError(f"The weights are not in {folder} yet. Get them with: rtsep models pull {card.name}")
     weights.verify(folder, manifest, list(manifest.files), card.name)
 
 
