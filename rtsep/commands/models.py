@@ -115,7 +115,7 @@ def _print_list(cards: list[ModelCard]) -> None:
 
 def _default_of(card: ModelCard, tier: str) -> str:
     uses = [use for use, name in (("live", card.live_tier), ("files", card.file_tier)) if name == tier]
-    return f"[{' and '.join(uses)}]" if uses else ""
+    return f"[{', '.join(uses)}]" if uses else ""
 
 
 def _print_info(card: ModelCard) -> None:
