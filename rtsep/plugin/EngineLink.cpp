@@ -17,8 +17,8 @@ namespace rtsep {
 namespace {
 
 constexpr int64_t MASK = PLUGIN_CAPACITY - 1;
-constexpr double ANSWER_S = 1.0;   // a bridge that runs answers within a tenth of this
-constexpr double START_S = 4.0;    // a bridge that was just started has to load Python first
+constexpr double ANSWER_S = 5.0;   // a bridge that runs answers within a hundredth of this, on an idle machine
+constexpr double START_S = 8.0;    // a bridge that was just started has to load Python first: 0.2 s
 constexpr auto POLL = std::chrono::microseconds(20);
 
 // -ffast-math of the framework would remove std::isfinite; the exponent cannot lie.
@@ -140,17 +140,20 @@ void EngineLink::waitForModel(int64_t n, bool offline) {
         return;
     const int64_t needed = (last + layout.modelLatency) / layout.hop;
     double began = -1;
-    while (shared.get(NEXT_HOP) <= needed && shared.get(NEXT_HOP) != gaveUpAt) {
+    while (true) {
+        const int64_t epoch = shared.get(EPOCH), next = shared.get(NEXT_HOP);
+        const bool running = epoch > 0 && shared.get(READY) == epoch;
+        if ((running && next > needed) || next == gaveUpAt)
+            return;
         const double now = Patience::now();
         began = began < 0 ? now : began;
-        const bool expected = startedAt > 0 && now - startedAt < Patience::LOADING_S && shared.get(BRIDGE_PID) == 0;
-        const bool alive = patience.bridgeLives(shared.get(BRIDGE_BEAT)) || expected;
+        const bool expected = startedAt > 0 && now - startedAt < Patience::OFFLINE_S && shared.get(BRIDGE_PID) == 0;
+        const bool alive = patience.bridgeLives(shared.get(BRIDGE_BEAT), offline) || expected;
         const bool wanted = shared.get(BRIDGE_STATE) < BRIDGE_FAILED;
-        const bool running = shared.get(READY) == shared.get(EPOCH) && shared.get(EPOCH) > 0;
         const double limit = patience.seconds(offline, alive && wanted, running);
         if (now - began >= limit) {
             if (limit > 0)
-                gaveUpAt = shared.get(NEXT_HOP);
+                gaveUpAt = next;
             return;
         }
         std::this_thread::sleep_for(POLL);
@@ -176,7 +179,8 @@ void EngineLink::process(const float *const *in, float *const *out, int64_t n, c
     std::copy(faders.mute, faders.mute + SLOTS, shared.params + MUTE);
     std::copy(faders.solo, faders.solo + SLOTS, shared.params + SOLO);
     shared.params[MASTER] = faders.master;
-    shownState = patience.bridgeLives(shared.get(BRIDGE_BEAT)) ? shared.get(BRIDGE_STATE) : BRIDGE_ABSENT;
+    shownState = patience.bridgeLives(shared.get(BRIDGE_BEAT), offline) ? shared.get(BRIDGE_STATE) : BRIDGE_ABSENT;
+    shared.set(FREEWHEEL, offline);
     adoptLayout();
     listen(in, n);
     waitForModel(n, offline);

@@ -7,7 +7,8 @@
 // lead is forgotten slowly (LEAK), so that the drift between the sound card's clock and ours never adds up; after a pause it starts
 // again from zero, and jitter of a live host, which first falls behind and then catches up, never makes it positive.
 //
-// LV2 hosts say it (lv2:freeWheeling), and a user may (parameter "Offline"): then also a model that is loading is waited for.
+// LV2 hosts say it (lv2:freeWheeling), and a user may (parameter "Offline"): then also a model that is loading is waited for, up to
+// OFFLINE_S for one hop.
 #pragma once
 
 #include <algorithm>
@@ -21,11 +22,12 @@ public:
     static constexpr double LEAD_S = 0.05;
     static constexpr double SLACK_S = 0.005;
     static constexpr double HOP_S = 2.0;
-    static constexpr double LOADING_S = 20.0;
+    static constexpr double OFFLINE_S = 20.0;
     static constexpr double BEHIND_S = 0.05;
     static constexpr double PAUSE_S = 0.25;
     static constexpr double LEAK = 0.001;
     static constexpr double STALL_S = 1.0;
+    static constexpr double OFFLINE_STALL_S = 8.0;
 
     static double now() {
         return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -44,13 +46,13 @@ public:
         last = time;
     }
 
-    // Notes the bridge's heartbeat; whether it is younger than STALL_S.
-    bool bridgeLives(int64_t beat) {
+    // Notes the bridge's heartbeat; whether it is younger than STALL_S. An export asks for less: its machine may be busy.
+    bool bridgeLives(int64_t beat, bool offline) {
         if (beat != seenBeat) {
             seenBeat = beat;
             seenAt = now();
         }
-        return beat != 0 && now() - seenAt < STALL_S;
+        return beat != 0 && now() - seenAt < (offline ? OFFLINE_STALL_S : STALL_S);
     }
 
     // Seconds that a block may wait. offline: the host or the user said so; running: the model is loaded and its bridge alive.
@@ -58,7 +60,7 @@ public:
         if (!alive)
             return 0;
         if (offline)
-            return running ? HOP_S : LOADING_S;
+            return OFFLINE_S;
         if (running && lead > LEAD_S + slack)
             return HOP_S;
         return running ? std::max(0.0, lead - slack) : 0;

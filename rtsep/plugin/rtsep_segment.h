@@ -51,6 +51,7 @@ constexpr int64_t MODEL_LATENCY = 36;
 constexpr int64_t LATENCY = 37;
 constexpr int64_t CAPACITY = 38;
 constexpr int64_t EPOCH = 39;
+constexpr int64_t FREEWHEEL = 40;
 constexpr int64_t STOP = 41;
 constexpr int64_t STEM_MASK = 43;
 constexpr int64_t END = 44;

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,8 @@ class Bridge:
     def start(self) -> None:
         """Return when it waits for plug-ins."""
         command = [sys.executable, "-m", "rtsep.cli", "bridge", *self._options]
-        self._process = subprocess.Popen(command, stderr=(self._place / "log").open("ab"), env=os.environ.copy())
+        with (self._place / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stderr=log)
         _until(self._runs)
 
     def _runs(self) -> bool:
@@ -87,8 +88,7 @@ def bridge(place: Path) -> Iterator[Bridge]:
     running.stop()
 
 
-def _until(condition: object, limit_s: float = 20.0) -> None:
-    assert callable(condition)
+def _until(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
     end = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -96,7 +96,7 @@ def _until(condition: object, limit_s: float = 20.0) -> None:
 
 
 @pytest.fixture
-def until() -> object:
+def until() -> Callable[..., None]:
     """Wait for a condition."""
     return _until
 
