@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from rtsep.commands.rig_options import add_rig_options, rig_from
 
@@ -18,6 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-i", "--input", metavar="NAME", help="input device: a part of its name (rtsep devices)")
     parser.add_argument("-o", "--output", metavar="NAME", help="output device: a part of its name")
     parser.add_argument("--connect", action="store_true", help="JACK: connect to the system's ports")
+    parser.add_argument("--record", type=Path, metavar="DIR", help="record mix, stems and input into a new folder in DIR")
+    parser.add_argument(
+        "--record-format",
+        choices=("wav", "float", "flac"),
+        default="wav",
+        help="24-bit WAV (default), 32-bit float WAV, or 24-bit FLAC",
+    )
     parser.add_argument("--seconds", type=float, help="end by itself after this time")
 
 
@@ -26,7 +34,13 @@ def run(args: argparse.Namespace) -> int:
     rig = rig_from(args)
     from rtsep.control.stage import choose_backend, perform
 
-    done = perform(rig, choose_backend(rig), seconds=args.seconds, say=lambda text: print(text, file=sys.stderr, flush=True))
+    done = perform(
+        rig,
+        choose_backend(rig),
+        seconds=args.seconds,
+        record=(args.record, args.record_format) if args.record else None,
+        say=lambda text: print(text, file=sys.stderr, flush=True),
+    )
     now = done.status
     hops = f"p50 {now.hop_p50_ms:.1f}, p99 {now.hop_p99_ms:.1f}, max {now.hop_max_ms:.1f} of {now.hop_ms:.1f} ms"
     losses = f"late {now.late_hops}, dry {now.dry_seconds:.1f} s, xruns {now.xruns}, model restarts {now.restarts}"

@@ -27,6 +27,7 @@ from rtsep.io.midi_ports import MidiListener
 from rtsep.io.null import NullBackend
 from rtsep.io.player import SongFeeder
 from rtsep.io.portaudio import PortAudioBackend
+from rtsep.io.recorder import Recorder
 from rtsep.models import registry
 from rtsep.stems import STEMS
 
@@ -101,7 +102,13 @@ class Performance(msgspec.Struct, frozen=True):
 
 
 def perform(
-    rig: Rig, backend: Backend, *, song: Path | None = None, seconds: float | None = None, say: Callable[[str], None]
+    rig: Rig,
+    backend: Backend,
+    *,
+    song: Path | None = None,
+    seconds: float | None = None,
+    record: tuple[Path, str] | None = None,
+    say: Callable[[str], None],
 ) -> Performance:
     """Run until Ctrl-C, the end of the song, or `seconds`.
 
@@ -110,6 +117,7 @@ def perform(
         backend: not yet opened.
         song: plays instead of the input.
         seconds: ends by itself after this time.
+        record: folder for recordings and their format; records from the start.
         say: takes the lines that are printed before the live view starts.
 
     Returns:
@@ -122,6 +130,7 @@ def perform(
     midi: MidiListener | None = None
     feeder: SongFeeder | None = None
     keeper: DeviceKeeper | None = None
+    recorder: Recorder | None = None
     view: LiveView | None = None
 
     def tell(text: str) -> None:
@@ -151,6 +160,9 @@ def perform(
             engine.start()
             keeper = DeviceKeeper(backend, engine, on_event=tell)
             keeper.start()
+            if record:
+                recorder = Recorder(engine, record[0], format_name=record[1], on_event=tell)
+                recorder.start()
             midi = MidiListener(engine.context, rig.midi.ports, on_event=tell)
             midi.start()
             title = f"{engine.spec.name} {engine.spec.tier}, {backend.name}, {stream.rate} Hz, {stream.block} frames"
@@ -166,7 +178,7 @@ def perform(
         if engine is not None and view is not None:
             ParamStore(engine.segment.params).set("master.gain_db", float("-inf"))
             time.sleep(_FADE_OUT_S)
-        for part in (keeper, midi, feeder, backend, engine):
+        for part in (keeper, recorder, midi, feeder, backend, engine):
             if part is not None:
                 part.stop()
     if engine is None or view is None:

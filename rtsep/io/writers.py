@@ -106,7 +106,7 @@ class AudioWriter:
         Raises:
             AudioFileError: the disk is full or failed.
         """
-        samples = block.T if self._bits is None else _quantise(block.T, self._bits)
+        samples = block.T if self._bits is None else quantise(block.T, self._bits)
         try:
             self._file.write(samples)
         except (soundfile.LibsndfileError, AssertionError) as error:  # soundfile asserts that all was written
@@ -170,7 +170,7 @@ class AudioWriter:
         )
 
 
-def _quantise(samples: NDArray[np.float32], bits: int) -> NDArray[np.int32]:
+def quantise(samples: NDArray[np.float32], bits: int) -> NDArray[np.int32]:
     """Round to the nearest step of `bits`, saturating, in the top bits of an int32; libsndfile alone would round down.
 
     Steps are 2**(1 - bits) and full scale is ±1, so a file of the same depth comes back bit by bit.
