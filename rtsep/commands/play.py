@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rtsep.commands.rig_options import add_rig_options, rig_from
+from rtsep.commands.rig_options import add_rig_options, rig_from, writable_rig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
         choose_backend(rig, listen=False),
         song=args.song,
         seconds=args.seconds,
+        rig_file=writable_rig(args.rig),
         say=lambda text: print(text, file=sys.stderr, flush=True),
     )
     now = done.status

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from rtsep import paths
 from rtsep.config import Rig, load_rig, rig_path
 from rtsep.errors import UsageError, nearest
 
@@ -56,6 +58,12 @@ def rig_from(args: argparse.Namespace) -> Rig:
         engine=msgspec.structs.replace(rig.engine, **engine),
         audio=msgspec.structs.replace(rig.audio, **audio),
     )
+
+
+def writable_rig(name: str) -> Path | None:
+    """The rig's file if it is the user's own, where learned bindings may be written; None for one that ships."""
+    path = rig_path(name)
+    return None if path.is_relative_to(paths.configs()) else path
 
 
 def _given(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:

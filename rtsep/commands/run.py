@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rtsep.commands.rig_options import add_rig_options, rig_from
+from rtsep.commands.rig_options import add_rig_options, rig_from, writable_rig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="wav",
         help="24-bit WAV (default), 32-bit float WAV, or 24-bit FLAC",
     )
+    parser.add_argument("--resume", action="store_true", help="begin with the faders where the last performance left them")
     parser.add_argument("--seconds", type=float, help="end by itself after this time")
 
 
@@ -39,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
         choose_backend(rig),
         seconds=args.seconds,
         record=(args.record, args.record_format) if args.record else None,
+        rig_file=writable_rig(args.rig),
+        resume=args.resume,
         say=lambda text: print(text, file=sys.stderr, flush=True),
     )
     now = done.status

@@ -125,6 +125,14 @@ class ParamStore:
         param = find_param(name)
         return param.from_raw(float(self._words[param.word]))
 
+    def raw(self, name: str) -> float:
+        """The word of a parameter as the audio thread reads it."""
+        return float(self._words[find_param(name).word])
+
+    def set_raw(self, name: str, raw: float) -> None:
+        """Write the word of a parameter."""
+        self._words[find_param(name).word] = raw
+
     def solo_only(self, stem: str) -> None:
         """Solo one stem and no other; once more lets all be heard again."""
         alone = [name for name in STEMS if self.get(f"stem.{name}.solo")] == [stem]

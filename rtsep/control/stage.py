@@ -14,16 +14,19 @@ from pathlib import Path
 
 import msgspec
 
+from rtsep import paths
 from rtsep.config import Rig
+from rtsep.control.console import LAST
+from rtsep.control.hands import Hands
 from rtsep.control.live_view import LiveView
-from rtsep.control.midi_map import install
 from rtsep.control.params import ParamStore
+from rtsep.control.saved_state import read_or_warn
+from rtsep.control.snapshots import values_from
 from rtsep.engine.session import Backend, Engine
 from rtsep.engine.stats import Snapshot
 from rtsep.errors import DeviceError, UsageError, nearest
 from rtsep.io.jack_client import JackBackend, server_is_running
 from rtsep.io.keeper import DeviceKeeper
-from rtsep.io.midi_ports import MidiListener
 from rtsep.io.null import NullBackend
 from rtsep.io.player import SongFeeder
 from rtsep.io.portaudio import PortAudioBackend
@@ -93,6 +96,13 @@ def set_faders(rig: Rig, params: ParamStore) -> None:
         params.set(f"master.{knob}", float(getattr(rig.master, knob)))
 
 
+def resume_faders(params: ParamStore, warn: Callable[[str], None]) -> None:
+    """Put everything where the last performance left it, as far as that was kept."""
+    kept = read_or_warn(paths.state() / "last.toml", warn).get(LAST)
+    for name, value in values_from(kept, "the last state", warn).items():
+        params.set(name, value)
+
+
 class Performance(msgspec.Struct, frozen=True):
     """How a performance went."""
 
@@ -108,6 +118,8 @@ def perform(
     song: Path | None = None,
     seconds: float | None = None,
     record: tuple[Path, str] | None = None,
+    rig_file: Path | None = None,
+    resume: bool = False,
     say: Callable[[str], None],
 ) -> Performance:
     """Run until Ctrl-C, the end of the song, or `seconds`.
@@ -118,6 +130,8 @@ def perform(
         song: plays instead of the input.
         seconds: ends by itself after this time.
         record: folder for recordings and their format; records from the start.
+        rig_file: where bindings are written that are learned meanwhile.
+        resume: begin where the last performance ended.
         say: takes the lines that are printed before the live view starts.
 
     Returns:
@@ -127,7 +141,7 @@ def perform(
         DeviceError, ModelError, ConfigError: before any sound is made.
     """
     engine: Engine | None = None
-    midi: MidiListener | None = None
+    hands: Hands | None = None
     feeder: SongFeeder | None = None
     keeper: DeviceKeeper | None = None
     recorder: Recorder | None = None
@@ -150,7 +164,9 @@ def perform(
             )
             params = ParamStore(engine.segment.params)
             set_faders(rig, params)
-            install(engine.context, rig.midi.bind)
+            if resume:
+                resume_faders(params, say)
+            hands = Hands(engine, rig, rig_file=rig_file, tell=tell)
             if song:
                 feeder = SongFeeder(engine, song, on_event=tell)
                 feeder.start()
@@ -163,8 +179,7 @@ def perform(
             if record:
                 recorder = Recorder(engine, record[0], format_name=record[1], on_event=tell)
                 recorder.start()
-            midi = MidiListener(engine.context, rig.midi.ports, on_event=tell)
-            midi.start()
+            hands.start()
             title = f"{engine.spec.name} {engine.spec.tier}, {backend.name}, {stream.rate} Hz, {stream.block} frames"
             say(title)
             for line in engine.latency.lines() if not song else ():
@@ -175,10 +190,12 @@ def perform(
     except KeyboardInterrupt:
         pass
     finally:
+        if hands is not None:
+            hands.stop()
         if engine is not None and view is not None:
             ParamStore(engine.segment.params).set("master.gain_db", float("-inf"))
             time.sleep(_FADE_OUT_S)
-        for part in (keeper, recorder, midi, feeder, backend, engine):
+        for part in (keeper, recorder, feeder, backend, engine):
             if part is not None:
                 part.stop()
     if engine is None or view is None:

@@ -1,0 +1,89 @@
+"""All hands of one performance together: the console and what asks it, MIDI in and out, the local socket, OSC and the mixer page.
+
+One thread ticks 50 times a second. What fails in one hand is told and leaves the others at work. Control threads only.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rtsep import paths
+from rtsep.config import Rig
+from rtsep.control.console import Console
+from rtsep.control.local_socket import ControlServer, default_path
+from rtsep.control.midi_feedback import Feedback
+from rtsep.engine.session import Engine
+from rtsep.io.midi_out import MidiSender
+from rtsep.io.midi_ports import MidiListener
+
+TICK_S = 0.02
+_SCAN_S = 1.0
+
+
+class Hands:
+    """What moves the mix while it plays.
+
+    Attributes:
+        console: does what is asked.
+    """
+
+    def __init__(self, engine: Engine, rig: Rig, *, rig_file: Path | None = None, tell: Callable[[str], None]) -> None:
+        """Install the rig's bindings; nothing runs yet.
+
+        Raises:
+            ConfigError: a binding cannot work.
+        """
+        self._tell = tell
+        self.console = Console(engine, rig, state=paths.state(), rig_file=rig_file, tell=tell)
+        self._midi = MidiListener(engine.context, rig.midi.ports, on_event=tell)
+        self._sender = MidiSender(rig.midi.out, on_open=lambda: self._feedback.forget())
+        self._feedback = Feedback(
+            engine.context,
+            self.console.params,
+            rig.midi.bind,
+            self._sender.send,
+            display=rig.midi.display == "mackie",
+        )
+        self.console.on_rebind = self._feedback.rebind
+        self._door = ControlServer(self.console, default_path())
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rtsep-hands", daemon=True)
+
+    def start(self) -> None:
+        """Open ports and doors and begin to tick."""
+        self._midi.start()
+        try:
+            if not self._door.start():
+                self._tell("Another engine of yours is running already; rtsep ctl talks to that one.")
+        except OSError as error:
+            self._tell(f"rtsep ctl cannot reach this engine: {error}.")
+        self._thread.start()
+
+    def _run(self) -> None:
+        scan_s = 0.0
+        said = ""
+        while not self._stop.wait(TICK_S):
+            try:
+                self.console.tick()
+                if time.monotonic() >= scan_s:
+                    self._sender.scan()
+                    scan_s = time.monotonic() + _SCAN_S
+                if self._sender.names:
+                    self._feedback.look()
+            except Exception as error:  # whatever goes wrong in here must not end the player's control
+                if str(error) != said:
+                    said = str(error)
+                    self._tell(f"Control: {type(error).__name__}: {error}")
+
+    def stop(self) -> None:
+        """Save the state and close everything."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.console.stop()
+        self._door.stop()
+        self._midi.stop()
+        self._sender.stop()
