@@ -82,7 +82,7 @@ def install(context: Context, bindings: Sequence[MidiBinding]) -> tuple[str, ...
     Raises:
         ConfigError: a binding names no parameter, does not fit it, or there are too many; the old tables stay then.
     """
-    _check(bindings)
+    check(bindings)
     context.midi_map[:] = -1
     snapshots: list[str] = []
     rows = [(binding, kind) for binding in bindings for kind in rows_of(binding)]
@@ -119,7 +119,8 @@ def rows_of(binding: MidiBinding) -> tuple[int, ...]:
     return (kind, at.KIND_NOTE_OFF) if kind == at.KIND_NOTE_ON and holds else (kind,)
 
 
-def _check(bindings: Sequence[MidiBinding]) -> None:
+def check(bindings: Sequence[MidiBinding]) -> None:
+    """Find out whether bindings can work. Raises ConfigError or UsageError with the place of the first that cannot."""
     if sum(len(rows_of(binding)) for binding in bindings) > at.BINDINGS:
         raise ConfigError(f"A rig holds {at.BINDINGS} MIDI bindings, and a momentary note counts twice. Bind fewer.")
     for number, binding in enumerate(bindings):

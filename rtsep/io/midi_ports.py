@@ -108,6 +108,65 @@ def input_ports() -> tuple[list[MidiPort], str]:
     return ports, missing
 
 
+class MidiEars:
+    """Hands every message of the ports that are there now to a function; a context manager, for monitor and learn.
+
+    Attributes:
+        names: ports that are open.
+        missing: a sentence, if no MIDI system answered.
+    """
+
+    def __init__(self, wanted: str, on_message: Callable[[str, tuple[int, int, int]], None]) -> None:
+        """Open the ports that match.
+
+        Args:
+            wanted: a part of a port's name, or a pattern.
+            on_message: gets the port's name and status, second and third byte (0 if there is none). Any thread.
+        """
+        scanner = PortScanner()
+        ports = [port for port in scanner.ports() if matches(wanted, port.name)]
+        self.missing = scanner.missing
+        self._sources = []
+        self.names = []
+        for port in ports:
+            source = _open_port(port, scanner.apis[port.api], _handing(port.name, on_message))
+            if source is not None:
+                self._sources.append(source)
+                self.names.append(port.name)
+        scanner.close()
+
+    def __enter__(self) -> MidiEars:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for source in self._sources:
+            source.delete()
+
+
+def _handing(name: str, on_message: Callable[[str, tuple[int, int, int]], None]) -> Callable[..., None]:
+    def callback(event: tuple[list[int], float], _data: Any = None) -> None:
+        message = event[0]
+        if len(message) in (2, 3):
+            on_message(name, (message[0], message[1], message[2] if len(message) == 3 else 0))
+
+    return callback
+
+
+def _open_port(port: MidiPort, api: int, callback: Callable[..., None]) -> Any | None:
+    """Open one input port by its name; None if it has just gone."""
+    source = _open_api(api)
+    if source is None:
+        return None
+    with quiet_stderr():
+        entries = [clean_name(entry) for entry in source.get_ports()]
+        if port.name not in entries:
+            source.delete()
+            return None
+        source.set_callback(callback)
+        source.open_port(entries.index(port.name), name="faders")
+    return source
+
+
 class MidiListener:
     """Listens to every port that a rig names, also to those that appear later. Control threads only."""
 
@@ -153,16 +212,9 @@ class MidiListener:
                     self._connect(port, scanner.apis[port.api])
 
     def _connect(self, port: MidiPort, api: int) -> None:
-        source = _open_api(api)
+        source = _open_port(port, api, self._receive)
         if source is None:
             return
-        with quiet_stderr():
-            entries = [clean_name(entry) for entry in source.get_ports()]
-            if port.name not in entries:
-                source.delete()
-                return
-            source.set_callback(self._receive)
-            source.open_port(entries.index(port.name), name="faders")
         self._open[port] = source
         self._tell(f"Listening to MIDI port {port.name}.")
 

@@ -1,0 +1,123 @@
+"""Move the faders of a running engine, recall its snapshots, ask how it is.
+
+rtsep ctl                              every parameter and where it stands
+rtsep ctl set stem.vocals.gain_db -6   move one; several pairs may follow each other
+rtsep ctl get stem.vocals.gain_db      where one stands
+rtsep ctl status                       state, load, late hops
+rtsep ctl solo drums                   solo one stem and no other
+rtsep ctl snapshot store verse         keep where everything stands; also: recall, delete, list, export, import
+rtsep ctl snapshot recall verse --over 4
+rtsep ctl record on                    record mix, stems and input; off ends it
+rtsep ctl clear                        let go of the clip latch
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rtsep.errors import UsageError, nearest
+
+_WORDS = ("list", "get", "set", "status", "solo", "snapshot", "record", "clear")
+_SNAPSHOT_WORDS = ("store", "recall", "delete", "list", "export", "import")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `rtsep ctl`."""
+    parser.add_argument("words", nargs="*", metavar="WORD", help="what to do, see above")
+    parser.add_argument("--over", type=float, default=0.0, metavar="SECONDS", help="snapshot recall: move there in this time")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask the running engine and print the answer."""
+    from rtsep.control.local_socket import ControlClient
+
+    word, *rest = args.words or ["list"]
+    if word not in _WORDS:
+        raise UsageError(f'rtsep ctl does not know "{word}".{nearest(word, _WORDS)} It knows: {", ".join(_WORDS)}.')
+    with ControlClient() as engine:
+        data = _ask(engine, word, rest, args.over)
+    _print(data, as_json=args.json)
+    return 0
+
+
+def _ask(engine: Any, word: str, rest: list[str], over_s: float) -> Any:
+    from rtsep.control import commands as ask
+
+    if word == "list":
+        return engine.ask(ask.Get())
+    if word == "get":
+        return engine.ask(ask.Get(_one(rest, "rtsep ctl get NAME")))
+    if word == "set":
+        if not rest or len(rest) % 2:
+            raise UsageError("Give names and values in pairs: rtsep ctl set stem.vocals.gain_db -6")
+        for name, value in zip(rest[::2], rest[1::2], strict=True):
+            engine.ask(ask.Set(name, _number(value)))
+        return None
+    if word == "status":
+        return engine.ask(ask.Status())
+    if word == "solo":
+        return engine.ask(ask.SoloOnly(_one(rest, "rtsep ctl solo STEM")))
+    if word == "record":
+        wanted = _one(rest, "rtsep ctl record on")
+        if wanted not in ("on", "off"):
+            raise UsageError(f'rtsep ctl record takes on or off, not "{wanted}".')
+        return engine.ask(ask.Record(wanted == "on"))
+    return engine.ask(ask.ClearClips()) if word == "clear" else _snapshot(engine, rest, over_s)
+
+
+def _snapshot(engine: Any, rest: list[str], over_s: float) -> Any:
+    from rtsep.control import commands as ask
+
+    word, *names = rest or ["list"]
+    if word not in _SNAPSHOT_WORDS:
+        hint = nearest(word, _SNAPSHOT_WORDS)
+        raise UsageError(f'rtsep ctl snapshot does not know "{word}".{hint} It knows: {", ".join(_SNAPSHOT_WORDS)}.')
+    if word == "list":
+        return engine.ask(ask.SnapshotList())
+    if word == "export":
+        return engine.ask(ask.SnapshotExport())
+    name = _one(names, f"rtsep ctl snapshot {word} {'FILE' if word == 'import' else 'NAME'}")
+    if word == "store":
+        return engine.ask(ask.SnapshotStore(name))
+    if word == "recall":
+        return engine.ask(ask.SnapshotRecall(name, over_s))
+    if word == "delete":
+        return engine.ask(ask.SnapshotDelete(name))
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{name} cannot be read: {error}.") from error
+    return engine.ask(ask.SnapshotImport(text))
+
+
+def _one(words: list[str], usage: str) -> str:
+    if len(words) != 1:
+        raise UsageError(f"Type: {usage}")
+    return words[0]
+
+
+def _number(text: str) -> float:
+    named = {"on": 1.0, "off": 0.0, "-inf": -120.0}
+    try:
+        return named[text] if text in named else float(text)
+    except ValueError as error:
+        raise UsageError(f'"{text}" is not a number; use on or off for switches.') from error
+
+
+def _print(data: Any, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(data))
+    elif isinstance(data, dict):
+        from rtsep.control.params import PARAMS
+
+        for name, value in data.items():
+            print(f"{name:<24} {PARAMS[name].text(value) if name in PARAMS else value}")
+    elif isinstance(data, list):
+        print("\n".join(map(str, data)))
+    elif data is not None:
+        print(data)
