@@ -90,7 +90,7 @@ def ensure(card: ModelCard, shapes: list[Shape], *, progress: weights.Progress, 
 
 def _convert(card: ModelCard, shapes: list[Shape], target: Path, download: bool,
              progress: weights.Progress) -> weights.Manifest:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     from rtsep.models.spleeter_graph import write_graph
 
@@ -102,7 +102,8 @@ def _convert(card: ModelCard, shapes: list[Shape], target: Path, download: bool,
     (target / weights.MANIFEST).unlink(missing_ok=True)
     progress(f"writing {target / WEIGHTS} (once)")
     with weights.partial(target / WEIGHTS) as path:
-        save_file(tensors, path, {"model": card.name, "licence": card.licence, "origin": card.origin})
+        # Not `save_file`: it makes files that nobody but their maker may read.
+        path.write_bytes(save(tensors, {"model": card.name, "licence": card.licence, "origin": card.origin}))
     for shape in set(shapes):
         with weights.partial(target / shape.graph) as path:
             path.write_bytes(write_graph(target / WEIGHTS, both=shape.both, frames=shape.frames, newest=shape.newest))
