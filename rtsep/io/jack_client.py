@@ -28,7 +28,7 @@ INPUT_PORTS = ("in_1", "in_2")
 OUTPUT_PORTS = ("mix_1", "mix_2", *(f"{stem}_{side}" for stem in STEMS for side in (1, 2)))
 MIDI_PORT = "midi_in"
 
-_CAPTURE, _PLAYBACK = 0, 1
+CAPTURE, PLAYBACK = 0, 1
 
 _FAREWELL_S = 2.0
 """A server that is told to end disconnects everybody first; what was cut this shortly before was not cut by the player."""
@@ -36,7 +36,9 @@ _FAREWELL_S = 2.0
 _INSTALL = "Install it with: apt install jackd2 libjack-jackd2-0 (or pipewire-jack)."
 
 
-class _LatencyRange(ctypes.Structure):
+class LatencyRange(ctypes.Structure):
+    """`jack_latency_range_t`."""
+
     _fields_ = (("min", ctypes.c_uint32), ("max", ctypes.c_uint32))
 
 
@@ -205,9 +207,9 @@ class JackBackend:
         """Outputs lag inputs by our latency: forwards for capture, backwards for playback."""
 
         def on_latency(mode: int, _argument: int) -> None:
-            sources, sinks = (self._inputs, self._outputs) if mode == _CAPTURE else (self._outputs, self._inputs)
+            sources, sinks = (self._inputs, self._outputs) if mode == CAPTURE else (self._outputs, self._inputs)
             ours = self._engine.latency.frames if self._engine else 0
-            reach = _LatencyRange(0, 0)
+            reach = LatencyRange(0, 0)
             connected = []
             for port in sources:
                 if shared.jack_port_connected(ctypes.c_void_p(port)):
@@ -215,7 +217,7 @@ class JackBackend:
                     connected.append((reach.min, reach.max))
             low = min((r[0] for r in connected), default=0)
             high = max((r[1] for r in connected), default=0)
-            reported = _LatencyRange(low + ours, high + ours)
+            reported = LatencyRange(low + ours, high + ours)
             for port in sinks:
                 shared.jack_port_set_latency_range(ctypes.c_void_p(port), mode, ctypes.byref(reported))
 
@@ -237,11 +239,11 @@ class JackBackend:
         """What the connected hardware ports say of their own delay."""
         terms = []
         for name, ports, mode in (
-            ("device input", self._client.get_ports(is_audio=True, is_output=True, is_physical=True), _CAPTURE),
-            ("device output", self._client.get_ports(is_audio=True, is_input=True, is_physical=True), _PLAYBACK),
+            ("device input", self._client.get_ports(is_audio=True, is_output=True, is_physical=True), CAPTURE),
+            ("device output", self._client.get_ports(is_audio=True, is_input=True, is_physical=True), PLAYBACK),
         ):
             shared = ctypes.CDLL("libjack.so.0")
-            reach = _LatencyRange(0, 0)
+            reach = LatencyRange(0, 0)
             if ports:
                 pointer = int(self._jack._ffi.cast("uintptr_t", ports[0]._ptr))
                 shared.jack_port_get_latency_range(ctypes.c_void_p(pointer), mode, ctypes.byref(reach))
