@@ -1,0 +1,33 @@
+"""What runs a net, and what it says when it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rtsep.errors import WeightsError
+from rtsep.models import runtime
+
+
+def test_a_file_that_is_no_graph_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"not a graph")
+    with pytest.raises(WeightsError, match=r"cannot load .*net\.onnx"):
+        runtime.open_session(tmp_path / "net.onnx")
+
+
+def test_auto_takes_torch_only_where_there_is_a_cuda_device() -> None:
+    assert runtime.choose("auto") == ("torch" if torch.cuda.is_available() else "onnx")
+    assert runtime.choose("torch") == "torch"
+
+
+def test_a_torch_module_becomes_a_function_of_arrays() -> None:
+    module = torch.nn.Linear(3, 2)
+    array = np.ones((1, 3), np.float32)
+    with torch.inference_mode():
+        expected = module(torch.ones(1, 3)).numpy()
+    result = runtime.torch_net(module)(array)
+    assert result.dtype == np.float32
+    assert np.abs(result - expected).max() < 1e-6
