@@ -7,6 +7,11 @@ import os
 import hypothesis
 import pytest
 
+for library in ("OMP", "OPENBLAS", "MKL"):  # before numpy is loaded: on busy cores, threads that spin cost more than they give
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+pytest_plugins = ["tests.jack_server"]
+
 hypothesis.settings.register_profile("house", deadline=None, max_examples=60, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("house")
 # No deadline: the machine may be busy. Derandomised in CI: a red build must be red again when it is run again.
