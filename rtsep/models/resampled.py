@@ -15,6 +15,8 @@ is enough at every step, whatever the rates, and is what this separator declares
 than H model frames, so at most one model step falls into each step and the load stays even.
 
 Worked example: 48 kHz, H = d = 1024, N = 27, N' = 24: r = 1.0884, D = ceil(27 + 1.0884 * 2072) = 2283, h = 1114.
+That is 47.6 ms where the model itself has 23.2: the two filters cost 1.1 ms, and a whole hop goes into waiting,
+because hops of the two rates do not end together. Where it can be chosen, the device should run at the model's rate.
 
 The last stem is the delayed mix less the others: what resampling cannot carry (the top of the spectrum, 10^-5 of
 ripple) stays audible there, and the stems add up as exactly as if nothing had been resampled.

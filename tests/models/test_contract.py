@@ -66,7 +66,11 @@ def test_a_new_state_has_forgotten_everything(each: Separator) -> None:
     contract.check_reset(each)
 
 
-@pytest.mark.parametrize("name", [*(f"{model} {tier}" for model, tier in LIVE), *TOYS])
+FORGETFUL = ("spleeter-2stems", "passthrough")
+"""Models whose memory is a window; a recurrent net also remembers how long it was silent."""
+
+
+@pytest.mark.parametrize("name", [*(f"{model} {tier}" for model, tier in LIVE if model in FORGETFUL), *TOYS])
 def test_a_new_state_is_that_of_silence(name: str) -> None:
     contract.check_silence(separator(name))
 
