@@ -15,7 +15,7 @@ import ctypes.util
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from rtsep.engine.session import Engine, StreamFormat
@@ -95,7 +95,6 @@ class JackBackend:
         self._client: Any = None
         self._engine: Engine | None = None
         self._keep: list[Any] = []
-        self._recompute: Callable[[], object] = lambda: None
         self._wires: dict[tuple[str, str], float] = {}
         self._cut: set[tuple[str, str]] = set()
         self._leaving = False
@@ -182,8 +181,7 @@ class JackBackend:
 
     def _on_block_size(self, block: int) -> None:
         if self._engine and block != self._engine.stream.block:
-            self._engine.set_block(block)
-            self._recompute()
+            self._engine.set_block(block)  # the server asks for our latency next
 
     def _on_wire(self, source: Any, sink: Any, connected: bool) -> None:
         """Remember what we are connected to, or when that ended, for the day when the server is restarted."""
@@ -225,7 +223,6 @@ class JackBackend:
         self._keep.append(callback)
         pointer = int(self._jack._ffi.cast("uintptr_t", self._client._ptr))
         shared.jack_set_latency_callback(ctypes.c_void_p(pointer), callback, None)
-        self._recompute = lambda: shared.jack_recompute_total_latencies(ctypes.c_void_p(pointer))
 
     def _connect_to_system(self) -> None:
         client = self._client

@@ -10,8 +10,10 @@ import contextlib
 import os
 import secrets
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from typing import IO
 
 from rtsep.errors import DeviceError
 from rtsep.io.jack_client import load_library, quiet_stderr
@@ -40,14 +42,16 @@ def dummy_server(*, rate: int = 44_100, period: int = 256, sync: bool = False, r
     manner = [*(["-S"] if sync else []), "-R" if realtime else "-r"]
     command = ["jackd", *manner, "-n", name, "-d", "dummy", "-r", str(rate), "-p", str(period)]
     quiet = {"JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
+    said = tempfile.TemporaryFile()  # noqa: SIM115  closed below
     try:
-        server = subprocess.Popen(command, env={**os.environ, **quiet}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(command, env={**os.environ, **quiet}, stdout=said, stderr=said)
     except FileNotFoundError as error:
+        said.close()
         raise DeviceError(f"The program jackd is not installed. {_INSTALL}") from error
     before = {key: os.environ.get(key) for key in (*quiet, "JACK_DEFAULT_SERVER")}
     os.environ.update(quiet, JACK_DEFAULT_SERVER=name)
     try:
-        _wait_until_it_answers(server, name)
+        _wait_until_it_answers(server, name, said)
         yield name
     finally:
         for key, value in before.items():
@@ -61,9 +65,10 @@ def dummy_server(*, rate: int = 44_100, period: int = 256, sync: bool = False, r
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+        said.close()
 
 
-def _wait_until_it_answers(server: subprocess.Popen[bytes], name: str) -> None:
+def _wait_until_it_answers(server: subprocess.Popen[bytes], name: str, said: IO[bytes]) -> None:
     jack = load_library()
     until = time.monotonic() + _START_LIMIT_S
     while time.monotonic() < until and server.poll() is None:
@@ -71,5 +76,12 @@ def _wait_until_it_answers(server: subprocess.Popen[bytes], name: str) -> None:
         with contextlib.suppress(jack.JackOpenError), quiet_stderr():
             jack.Client("rtsep-waiting", no_start_server=True, servername=name).close()
             return
-    ended = "it ended at once" if server.poll() is not None else f"no answer within {_START_LIMIT_S:g} s"
-    raise DeviceError(f"A JACK server without sound card could not be started: {ended}. Try it by hand: jackd -r -d dummy")
+    said.seek(0)
+    words = said.read().decode(errors="replace")
+    if "Too many servers" in words:
+        raise DeviceError(
+            "JACK's list of eight servers is full, because servers were killed. If none is running, empty it with: "
+            "rm /dev/shm/jack-shm-registry"
+        )
+    last = (words.strip().splitlines() or [f"no answer within {_START_LIMIT_S:g} s"])[-1]
+    raise DeviceError(f"A JACK server without sound card could not be started: {last}. Try it by hand: jackd -r -d dummy")

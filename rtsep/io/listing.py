@@ -49,6 +49,7 @@ def audio_devices() -> tuple[tuple[Device, ...], str]:
     """Audio devices that PortAudio sees, and a sentence if there are none."""
     try:
         found = tuple(portaudio.devices())
+        portaudio.release()
     except DeviceError as error:
         return (), str(error)
     return found, "" if found else "PortAudio sees no audio device. Without one: rtsep run --backend null, or jackd -d dummy."

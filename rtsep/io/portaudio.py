@@ -7,7 +7,9 @@ Latencies that PortAudio reports are unreliable (0 on JACK's input side); they a
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -24,6 +26,9 @@ _FIRST_GUESS = 512
 """Callback size assumed until the host has shown its own."""
 
 _SETTLE_S = 0.1
+
+_held: tuple[int, float] | None = None
+"""The JACK server that PortAudio has a client in."""
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -59,15 +64,51 @@ def load_library() -> Any:
     return sounddevice
 
 
+def _jack_server() -> tuple[int, float] | None:
+    """What tells one jackd of the default name from the next, if there is one: its socket."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    socket = Path("/dev/shm", f"jack_{os.environ.get('JACK_DEFAULT_SERVER', 'default')}_{user}_0")  # noqa: S108
+    return (socket.stat().st_ino, socket.stat().st_mtime) if socket.exists() else None
+
+
+def _server_has_gone() -> bool:
+    """Whether PortAudio's own client sits in a JACK server that is no more; PortAudio hangs or aborts when asked to close it."""
+    return _held is not None and _jack_server() != _held
+
+
+def release() -> None:
+    """Let go of every device and server; `devices` takes them up again.
+
+    PortAudio keeps a client in the JACK server from the moment it looks for devices. One whose server has gone is left alone: an
+    assertion in pa_jack.c aborts the process when it is closed.
+    """
+    global _held
+    sounddevice = load_library()
+    if _server_has_gone():
+        sounddevice._initialized = 0  # nor shall it be closed at exit
+        return
+    with quiet_stderr():
+        while sounddevice._initialized:
+            sounddevice._terminate()
+    _held = None
+
+
 def devices() -> list[Device]:
     """List the audio devices of this machine, also those of servers that were started after us.
 
     Raises:
-        DeviceError: PortAudio is not installed.
+        DeviceError: PortAudio is not installed, or has lost its JACK server.
     """
+    global _held
     sounddevice = load_library()
+    release()
+    if _server_has_gone():
+        raise DeviceError(
+            "The JACK server that PortAudio was connected to has gone, and PortAudio cannot leave it. Start rtsep again; "
+            "--backend jack follows a server that is restarted."
+        )
     with quiet_stderr():
-        sounddevice._terminate()
+        _held = _jack_server()
         sounddevice._initialize()
         hosts = [api["name"] for api in sounddevice.query_hostapis()]
         return [
@@ -187,8 +228,9 @@ class PortAudioBackend:
         return tuple(LatencyTerm(name, round(s * self._stream.samplerate)) for name, s in zip(names, seconds, strict=True))
 
     def stop(self) -> None:
-        """Stop and close the stream."""
-        if self._stream is not None:
+        """Stop and close the stream, and let the device go."""
+        if self._stream is not None and not _server_has_gone():
             self._stream.stop()
             self._stream.close()
-            self._stream = None
+        self._stream = None
+        release()

@@ -1,4 +1,4 @@
-"""The audio thread's code and the inference side of the rings in one thread, on virtual time: a block is played, then the model computes."""
+"""The audio thread's code and the model's side of the rings in one thread: a block is played, then the model computes."""
 
 from __future__ import annotations
 
