@@ -110,10 +110,17 @@ def compressed_features(spectrum: Tensor) -> Tensor:
 class BandNet(nn.Module):
     """The network; see the module's text."""
 
+    feature_mean: Tensor
+    feature_scale: Tensor
+
     def __init__(self, config: BandNetConfig) -> None:
         super().__init__()
         self.config = config
         width, outputs = config.width, len(config.stems) * config.channels
+        # What the features of each bin usually are: high bins are hundreds of times quieter than low ones, and inputs that hardly
+        # vary around a large mean make the first layer learn slowly. Set once from music, before training.
+        self.register_buffer("feature_mean", torch.zeros(config.masked_bins, FEATURES))
+        self.register_buffer("feature_scale", torch.ones(config.masked_bins, FEATURES))
         self.encoders = nn.ParameterList(
             nn.Parameter(torch.randn(count, bins * FEATURES, width) * (bins * FEATURES) ** -0.5)
             for count, bins in config.bands
@@ -128,6 +135,13 @@ class BandNet(nn.Module):
         self.decoder_biases = nn.ParameterList(
             nn.Parameter(torch.zeros(count, 1, bins * outputs)) for count, bins in config.bands
         )
+
+    @torch.no_grad()
+    def calibrate(self, spectra: Tensor) -> None:
+        """Standardise features by those of some minutes of music, `[batch, frames, channels, bins, 2]`."""
+        features = compressed_features(spectra[:, :, :, : self.config.masked_bins]).flatten(0, 1)
+        self.feature_mean.copy_(features.mean(0))
+        self.feature_scale.copy_(1.0 / (features.std(0) + 1e-3))
 
     def init_state(self, batch: int = 1) -> Tensor:
         """Return the state after silence: `[blocks, batch * bands, hidden]` zeros."""
@@ -145,7 +159,8 @@ class BandNet(nn.Module):
             Masks `[batch, frames, stems, channels, masked_bins]` in 0..1, adding up to 1 over stems; the new state.
         """
         batch, frames = spectrum.shape[:2]
-        x = self._encode(compressed_features(spectrum[:, :, :, : self.config.masked_bins]))
+        features = compressed_features(spectrum[:, :, :, : self.config.masked_bins])
+        x = self._encode((features - self.feature_mean) * self.feature_scale)
         states = []
         for index, block in enumerate(self.stack):
             x, block_state = block(x, state[index])

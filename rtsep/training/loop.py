@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from rtsep.models.bandnet import BandNet
@@ -25,6 +26,9 @@ from rtsep.training.validation import mean_scores, song_scores
 
 Row = dict[str, float]
 
+CALIBRATION = 12
+"""Stretches of music from which the mean and scale of the network's inputs are taken."""
+
 
 class Trainer:
     """Holds model, average, optimiser and lanes of one process, and moves them forward."""
@@ -35,7 +39,6 @@ class Trainer:
         torch.manual_seed(training.seed)
         self.device = torch.device(training.device)
         self.model = BandNet(config).to(self.device)
-        self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.stft = LowDelayStft(config.window, config.hop, config.synthesis).to(self.device)
         self.objective = Objective(self.model, self.stft, bfloat16=training.bfloat16, compiled=training.compile)
         self.optimizer = torch.optim.AdamW(
@@ -43,8 +46,11 @@ class Trainer:
         )
         samples = recipe.streams.chunk_frames * config.hop
         self.maker = StretchMaker(corpus, recipe.streams, config.rate, recipe.streams.stretch_chunks * samples)
+        self._calibrate()
+        self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.lane_numbers = group.share(range(training.lanes))
-        self.lanes = [self._lane(number, 0) for number in self.lane_numbers]
+        # Lanes begin at different parts of their stretch, so that no update hears beginnings only.
+        self.lanes = [self._lane(number, number % recipe.streams.stretch_chunks) for number in self.lane_numbers]
         self.state = self.model.init_state(len(self.lanes))
         self.validation = validation
         self.step = 0
@@ -54,6 +60,12 @@ class Trainer:
     def _lane(self, number: int, position: int) -> Lane:
         config = self.recipe.model
         return Lane(self.maker, config.hop, self.stft.history, self.recipe.training.seed, number, position)
+
+    def _calibrate(self) -> None:
+        """Show the network what music looks like; every process draws the same, so that all start alike."""
+        waves = [self.maker.draw((self.recipe.training.seed, number)).stems.sum(0) for number in range(CALIBRATION)]
+        mixes = np.pad(np.stack(waves), ((0, 0), (0, 0), (self.stft.history, 0)))
+        self.model.calibrate(torch.view_as_real(self.stft(torch.from_numpy(mixes).to(self.device))).transpose(1, 2))
 
     def restore(self, saved: checkpoints.Checkpoint) -> None:
         """Go on from a checkpoint, with any number of processes."""
