@@ -97,8 +97,10 @@ class Inference:
         header = self.segment.header
         newest = int(exchange.hops_ready(header)) - 1
         due = self.next_hop + self._behind()
-        waiting = header[at.PLAYING] or header[at.FREEWHEEL]  # nobody plays ahead: what is due now is still to be heard
-        self.next_hop = max(self.next_hop, due if waiting else newest)
+        if header[at.FREEWHEEL]:  # the host waits: begin early enough that what is due now is whole
+            self.next_hop = max(self.next_hop, due - self._settling)
+        else:
+            self.next_hop = max(self.next_hop, due if header[at.PLAYING] else newest)
         self._first_whole = self.next_hop + self._settling
         self._state = self.separator.init_state()
 

@@ -117,7 +117,10 @@ class PluginSession:
         except (ModelError, ConfigError) as error:
             self._refuse(str(error), request)
             return
-        self._plan = wanted
+        before, self._plan = self._plan, wanted
+        if self.supervisor is not None and before is not None and before.spec == wanted.spec:
+            self._change_latency(wanted.latency, request)
+            return
         order = WorkerRequest(
             descriptor=self.segment.descriptor,
             capacity=at.PLUGIN_CAPACITY,
@@ -145,6 +148,13 @@ class PluginSession:
         header[at.LAYOUT_FOR] = request
         self._count_layout()
 
+    def _change_latency(self, latency: int, request: int) -> None:
+        """Answer a DAW that only has another block size: the model goes on."""
+        self._count_layout()
+        self.segment.header[at.LATENCY] = latency
+        self.segment.header[at.LAYOUT_FOR] = request
+        self._count_layout()
+
     def _count_layout(self) -> None:
         """Begin or end a rewriting. Taking a lock is the memory barrier that keeps the words in order on any processor."""
         with threading.Lock():
@@ -152,6 +162,7 @@ class PluginSession:
 
     def _refuse(self, why: str, request: int) -> None:
         self._stop_model()
+        self._plan = None
         header = self.segment.header
         header[at.BRIDGE_STATE] = at.BRIDGE_FAILED
         header[at.LAYOUT_FOR] = request  # the layout stays; there is no use in waiting for another

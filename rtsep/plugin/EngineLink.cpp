@@ -135,15 +135,14 @@ void EngineLink::listen(const float *const *in, int64_t n) {
 }
 
 void EngineLink::waitForModel(int64_t n, bool offline) {
-    const int64_t last = shared.header[OUT_POS] + n - 1 - layout.latency;
-    if (last < shared.header[ORIGIN])
-        return;
-    const int64_t needed = (last + layout.modelLatency) / layout.hop;
     double began = -1;
     while (true) {
+        adoptLayout();  // the model may change while it is waited for
+        const int64_t last = shared.header[OUT_POS] + n - 1 - layout.latency;
+        const int64_t needed = (last + layout.modelLatency) / layout.hop;
         const int64_t epoch = shared.get(EPOCH), next = shared.get(NEXT_HOP);
         const bool running = epoch > 0 && shared.get(READY) == epoch;
-        if ((running && next > needed) || next == gaveUpAt)
+        if (last < shared.header[ORIGIN] || (running && next > needed) || next == gaveUpAt)
             return;
         const double now = Patience::now();
         began = began < 0 ? now : began;
@@ -181,7 +180,6 @@ void EngineLink::process(const float *const *in, float *const *out, int64_t n, c
     shared.params[MASTER] = faders.master;
     shownState = patience.bridgeLives(shared.get(BRIDGE_BEAT), offline) ? shared.get(BRIDGE_STATE) : BRIDGE_ABSENT;
     shared.set(FREEWHEEL, offline);
-    adoptLayout();
     listen(in, n);
     waitForModel(n, offline);
     mixer.render(shared, layout, faders, shared.header[OUT_POS], out, n);

@@ -103,6 +103,6 @@ def until() -> Callable[..., None]:
 
 @pytest.fixture
 def music() -> NDArray[np.float32]:
-    """Three seconds of 16-bit noise, `[2, frames]`: its half, quarter and eighths add up without rounding."""
+    """Two seconds of 16-bit noise, `[2, frames]`: its half, quarter and eighths add up without rounding."""
     rng = np.random.default_rng(6)
-    return (rng.integers(-(2**15), 2**15, (2, 3 * 44100)) / 2**15).astype(np.float32)
+    return (rng.integers(-(2**15), 2**15, (2, 2 * 44100)) / 2**15).astype(np.float32)

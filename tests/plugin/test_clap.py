@@ -55,13 +55,12 @@ def test_the_plug_in_has_a_stereo_bus_for_the_mix_and_for_each_stem(plugin: Clap
     assert [name for name, _ in plugin.outputs[1:]] == ["Vocals", "Drums", "Bass", "Other"]
 
 
-@pytest.mark.parametrize("block", [16, 100, 512, 2048])
-def test_mix_and_stems_are_exact_at_every_block_size(plugin: ClapPlugin, bridge: Bridge, music: Audio, block: int) -> None:
-    plugin.activate(RATE, block)
-    out = play(plugin, music, block)
-    assert_exact(out, music, plugin.latency)
-    assert plugin["Late hops"] == 0
-    plugin.deactivate()
+def test_mix_and_stems_are_exact_at_every_block_size(plugin: ClapPlugin, bridge: Bridge, music: Audio) -> None:
+    for block in (16, 100, 512, 2048):
+        plugin.activate(RATE, block)
+        assert_exact(play(plugin, music, block), music, plugin.latency)
+        assert plugin["Late hops"] == 0
+        plugin.deactivate()
 
 
 def test_blocks_of_changing_size_give_the_same(plugin: ClapPlugin, bridge: Bridge, music: Audio) -> None:
@@ -154,15 +153,13 @@ def test_another_block_size_or_tier_changes_the_latency_and_stays_exact(plugin: 
     assert len(seen) == 3
 
 
-@pytest.mark.parametrize("rate", [22050, 48000, 96000])
-def test_the_project_may_have_another_rate(plugin: ClapPlugin, bridge: Bridge, music: Audio, rate: int) -> None:
-    plugin.activate(RATE, 512)
-    plugin.deactivate()
-    plugin.activate(rate, 512)
-    out = play(plugin, music)
-    np.testing.assert_allclose(out[:2], shifted(music, plugin.latency), atol=1e-4)
-    assert plugin["Engine"] == 2
-    plugin.deactivate()
+def test_the_project_may_change_its_rate(plugin: ClapPlugin, bridge: Bridge, music: Audio) -> None:
+    for rate in (RATE, 96000):
+        plugin.activate(rate, 512)
+        out = play(plugin, music)
+        np.testing.assert_allclose(out[:2], shifted(music, plugin.latency), atol=1e-4)
+        assert not np.allclose(out[2:4], out[:2] / 4, atol=1e-2)  # as it would be without a model
+        plugin.deactivate()
 
 
 def test_a_model_that_there_is_not_is_said_and_the_input_comes_delayed(

@@ -1,0 +1,57 @@
+"""The plug-in in JUCE's VST3 host, which is pedalboard's: exact at every block size, with the latency it reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pedalboard
+import pytest
+from numpy.typing import NDArray
+
+from tests.plugin.conftest import Bridge
+
+Audio = NDArray[np.float32]
+RATE = 44100
+
+
+def through(plugin: pedalboard.VST3Plugin, music: Audio, block: int) -> Audio:
+    """Process in blocks from a fresh start; pedalboard itself takes the reported latency off the beginning."""
+    plugin.reset()
+    parts = [
+        plugin.process(music[:, start : start + block], RATE, buffer_size=block, reset=False)
+        for start in range(0, music.shape[1], block)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def late(out: Audio, music: Audio, latency: int) -> Audio:
+    """What `out` must be: pedalboard takes off the latency that it knew before the first block, which is of the last reset."""
+    taken = music.shape[1] - out.shape[1]
+    silence = np.zeros((2, latency - taken), np.float32)
+    return np.concatenate([silence, music[:, : music.shape[1] - latency]], axis=1)
+
+
+def test_stems_of_the_vst3_add_up_bit_by_bit_at_every_block_size(plugins: Path, bridge: Bridge, music: Audio) -> None:
+    plugin = pedalboard.load_plugin(str(plugins / "rtsep-stereo.vst3"))
+    plugin.offline = True
+    for block in (512, 16, 64, 100, 1024, 2048):
+        out = through(plugin, music, block)
+        np.testing.assert_array_equal(out, late(out, music, plugin.reported_latency_samples))
+    assert plugin.late_hops == 0
+
+
+@pytest.mark.parametrize("name", ["rtsep-stereo.vst3", "rtsep-stems.vst3"])
+def test_both_plug_ins_show_the_same_parameters(plugins: Path, place: Path, name: str) -> None:
+    plugin = pedalboard.load_plugin(str(plugins / name))
+    stems = {f"{stem}_{what}" for stem in ("vocals", "drums", "bass", "other") for what in ("db", "mute", "solo")}
+    assert stems | {"master_db", "wet", "tier", "offline", "bypass", "engine", "late_hops"} <= set(plugin.parameters)
+
+
+def test_a_fader_of_the_vst3_moves_its_stem(plugins: Path, bridge: Bridge, music: Audio) -> None:
+    plugin = pedalboard.load_plugin(str(plugins / "rtsep-stereo.vst3"))
+    plugin.offline = True
+    through(plugin, music, 512)
+    plugin.vocals_mute = True
+    out = through(plugin, music, 512)
+    np.testing.assert_array_equal(out, late(out, music, plugin.reported_latency_samples) / 2)
