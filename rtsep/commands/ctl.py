@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask the running engine and print the answer."""
-    from rtsep.control.local_socket import ControlClient
+    from rtsep.control.client import ControlClient
 
     word, *rest = args.words or ["list"]
     if word not in _WORDS:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from rtsep import paths
 from rtsep.config import Rig
+from rtsep.control.client import default_path
 from rtsep.control.console import Console
-from rtsep.control.local_socket import ControlServer, default_path
+from rtsep.control.local_socket import ControlServer
 from rtsep.control.midi_feedback import Feedback
 from rtsep.engine.session import Engine
 from rtsep.io.midi_out import MidiSender
