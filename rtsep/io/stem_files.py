@@ -99,6 +99,7 @@ def stem_files(
     try:
         for stem, path in targets.items():
             writers[stem] = AudioWriter(path, rate, channels, samples, frames)
+            writers[stem].open()
             if clip == "rescale" and samples != "float32":
                 waiting[stem] = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed below
         files = StemFiles(writers, channels, waiting)

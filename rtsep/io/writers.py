@@ -6,10 +6,12 @@ Samples go to a hidden temporary file in the target folder; only a finished, ver
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -72,33 +74,43 @@ class AudioWriter:
         samples: `int16`, `int24`, `float32` or `lossy`, one that the type allows. Integers saturate at full scale.
         frames: expected length if known, to choose a container that can hold it.
 
-    Raises:
-        AudioFileError: the folder or file cannot be written, or the type does not take this rate.
+    The constructor touches no file, so that whoever holds the writer can always `discard` it, however early it is interrupted.
     """
 
     def __init__(self, path: Path, rate: int, channels: int, samples: str, frames: int | None = None) -> None:
-        kind = FORMATS[path.suffix[1:].lower()]
         self.path = path
         self.frames = 0
+        self._rate = rate
+        self._channels = channels
+        kind = FORMATS[path.suffix[1:].lower()]
+        self._subtype = kind.subtypes[samples]
         self._bits = _BITS.get(samples)
         self._container = kind.name
         if kind.name == "WAV" and frames is not None and 4 * channels * frames > _MAX_WAV_BYTES:
             self._container = "RF64"
         self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        if path.is_dir():
-            raise AudioFileError(f"{path} cannot be written: a folder has this name.")
+        self._file: Any = None  # soundfile.SoundFile once open
+
+    def open(self) -> None:
+        """Begin the temporary file; a context manager does this by itself.
+
+        Raises:
+            AudioFileError: the folder or file cannot be written, or the type does not take this rate.
+        """
+        if self.path.is_dir():
+            raise AudioFileError(f"{self.path} cannot be written: a folder has this name.")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._temporary.touch(exist_ok=False)
         except OSError as error:
-            raise AudioFileError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+            raise AudioFileError(f"{self.path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
         try:
             self._file = soundfile.SoundFile(
-                self._temporary, "w", rate, channels, kind.subtypes[samples], format=self._container
+                self._temporary, "w", self._rate, self._channels, self._subtype, format=self._container
             )
         except soundfile.LibsndfileError as error:
-            self._temporary.unlink()
-            raise AudioFileError(f"{path.suffix[1:].upper()} does not take {rate} Hz; use --format flac.") from error
+            name = self.path.suffix[1:].upper()
+            raise AudioFileError(f"{name} does not take {self._rate} Hz; use --format flac.") from error
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Append `[channels, frames]` float32, full scale ±1.
@@ -114,6 +126,11 @@ class AudioWriter:
         self.frames += block.shape[1]
 
     def __enter__(self) -> AudioWriter:
+        try:
+            self.open()
+        except BaseException:
+            self.discard()
+            raise
         return self
 
     def __exit__(
@@ -158,11 +175,13 @@ class AudioWriter:
     def discard(self) -> None:
         """Remove what was written; the name keeps what it held before."""
         try:
-            self._file.close()
+            if self._file:
+                self._file.close()
         except soundfile.LibsndfileError:
             pass  # the disk that made us give up may also refuse the header
         finally:
-            self._temporary.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # it was never made
+                self._temporary.unlink()
 
     def _failed(self) -> AudioFileError:
         return AudioFileError(

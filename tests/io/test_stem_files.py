@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from rtsep.io.stem_files import CEILING, stem_files
 from rtsep.io.stem_names import DEFAULT_PATTERN, NamePattern, refuse_collisions
 
 RATE = 44_100
+TraceFunction = Callable[[FrameType, str, Any], Any]
 
 
 def stems(peak: float) -> dict[str, np.ndarray]:
@@ -69,6 +74,45 @@ def test_no_stem_appears_unless_all_are_done(tmp_path: Path, clip: str) -> None:
         files.write("vocals", stems(0.5)["vocals"])
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+# Interrupted while it leaves a `with`, Python hands the open file to the garbage collector, which says so.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("clip", ["rescale", "clamp"])
+def test_an_interrupt_at_any_line_leaves_no_half_written_file(tmp_path: Path, clip: str) -> None:
+    """Ctrl-C comes between any two lines: raise it at the first line of the writing modules, then at the second, and so on."""
+    audio = stems(peak=2.0)
+
+    def interrupted(line: int, folder: Path) -> bool:
+        seen = 0
+
+        def tracer(frame: FrameType, event: str, _: object) -> TraceFunction | None:
+            nonlocal seen
+            if Path(frame.f_code.co_filename).name not in ("stem_files.py", "writers.py"):
+                return None
+            seen += event == "line"
+            if seen == line and event == "line":
+                sys.settrace(None)
+                raise KeyboardInterrupt
+            return tracer
+
+        before = sys.gettrace()
+        sys.settrace(tracer)
+        try:
+            write(folder, audio, "wav", "int16", clip)
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(before)
+        return False
+
+    line = 1
+    while interrupted(line, folder := tmp_path / str(line)):
+        for path in folder.rglob("*"):
+            assert path.suffix == ".wav", f"interrupted at line event {line}"
+            assert soundfile.info(path).frames == 5000
+        line += 1
+    assert line > 100  # it went through the whole of both modules
 
 
 def test_a_stem_that_cannot_be_opened_takes_the_others_with_it(tmp_path: Path) -> None:

@@ -112,19 +112,20 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path: Path, ending: st
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "stems").write_text("a file where the folder should be")
-    with pytest.raises(AudioFileError, match="cannot be written"):
-        AudioWriter(tmp_path / "stems" / "vocals.wav", RATE, 2, "int16")
+    with pytest.raises(AudioFileError, match="cannot be written"), AudioWriter(tmp_path / "stems/vocals.wav", RATE, 2, "int16"):
+        raise AssertionError("unreachable")
 
 
 def test_a_folder_under_the_final_name_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "vocals.wav").mkdir()
-    with pytest.raises(AudioFileError, match="a folder has this name"):
-        AudioWriter(tmp_path / "vocals.wav", RATE, 2, "int16")
+    with pytest.raises(AudioFileError, match="a folder has this name"), AudioWriter(tmp_path / "vocals.wav", RATE, 2, "int16"):
+        raise AssertionError("unreachable")
 
 
 def test_a_rate_that_the_type_does_not_take_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(AudioFileError, match="MP3 does not take 96000 Hz; use --format flac"):
-        AudioWriter(tmp_path / "a.mp3", 96_000, 2, "lossy")
+    sentence = "MP3 does not take 96000 Hz; use --format flac"
+    with pytest.raises(AudioFileError, match=sentence), AudioWriter(tmp_path / "a.mp3", 96_000, 2, "lossy"):
+        raise AssertionError("unreachable")
     assert list(tmp_path.iterdir()) == []
 
 
