@@ -36,6 +36,7 @@ def write_weights(net: BandNet, path: Path) -> None:
     from safetensors.torch import save_file
 
     save_file({name: tensor.half().contiguous() for name, tensor in net.state_dict().items()}, path)
+    path.chmod(0o644)  # it is written for its owner only, but a package is for everybody
 
 
 def write_graph(net: BandNet, path: Path) -> None:
