@@ -69,7 +69,8 @@ def test_every_command_has_a_module_that_explains_itself(command: str) -> None:
     module = importlib.import_module(f"rtsep.commands.{command}")
     assert module.__doc__
     assert callable(module.run)
-    assert all(action.help for action in parser(command)._actions)
+    options = [action for action in parser(command)._actions if not isinstance(action, argparse._SubParsersAction)]
+    assert all(option.help for option in options)
 
 
 def commands_in(page: str) -> list[list[str]]:
