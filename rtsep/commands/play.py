@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rtsep.commands.rig_options import add_rig_options, rig_from, writable_rig
+from rtsep.commands.rig_options import add_page_options, add_rig_options, page_from, rig_from, writable_rig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_rig_options(parser, positional=False)
     parser.add_argument("-o", "--output", metavar="NAME", help="output device: a part of its name")
     parser.add_argument("--karaoke", action="store_true", help="start with the vocals down (the rig `karaoke`)")
+    add_page_options(parser)
     parser.add_argument("--seconds", type=float, help="end by itself after this time")
 
 
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
         song=args.song,
         seconds=args.seconds,
         rig_file=writable_rig(args.rig),
+        page=page_from(args),
         say=lambda text: print(text, file=sys.stderr, flush=True),
     )
     now = done.status

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from rtsep import paths
 from rtsep.config import Rig, load_rig, rig_path
 from rtsep.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from rtsep.control.web.launcher import PageAddress
 
 _BACKENDS = ("auto", "jack", "portaudio", "null")
 _RIG_HELP = "rig file, or the name of one that ships (default, karaoke, …)"
@@ -27,6 +30,22 @@ def add_rig_options(parser: argparse.ArgumentParser, *, positional: bool = True)
     parser.add_argument("-m", "--model", metavar="NAME", help="model (rtsep models)")
     parser.add_argument("-t", "--tier", metavar="NAME", help="trade-off of latency and quality (rtsep models)")
     parser.add_argument("--runtime", choices=("auto", "onnx", "torch"), help="what computes the model")
+
+
+def add_page_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the mixer page."""
+    parser.add_argument("--web", action="store_true", help="serve the mixer page to browsers on this machine")
+    parser.add_argument("--listen", metavar="ADDRESS", help="serve it on this address, to whoever has the link (0.0.0.0: all)")
+    parser.add_argument("--web-port", type=int, default=8130, metavar="PORT", help="its port, or the next free one (8130)")
+
+
+def page_from(args: argparse.Namespace) -> PageAddress | None:
+    """Where the mixer page shall be, if anywhere."""
+    from rtsep.control.web.launcher import PageAddress
+
+    if not (args.web or args.listen):
+        return None
+    return PageAddress(args.listen or "127.0.0.1", args.web_port)
 
 
 def announce_first_start() -> None:

@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rtsep.commands.rig_options import add_rig_options, rig_from, writable_rig
+from rtsep.commands.rig_options import add_page_options, add_rig_options, page_from, rig_from, writable_rig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="24-bit WAV (default), 32-bit float WAV, or 24-bit FLAC",
     )
     parser.add_argument("--resume", action="store_true", help="begin with the faders where the last performance left them")
+    add_page_options(parser)
     parser.add_argument("--seconds", type=float, help="end by itself after this time")
 
 
@@ -41,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
         seconds=args.seconds,
         record=(args.record, args.record_format) if args.record else None,
         rig_file=writable_rig(args.rig),
+        page=page_from(args),
         resume=args.resume,
         say=lambda text: print(text, file=sys.stderr, flush=True),
     )

@@ -16,6 +16,7 @@ from rtsep.control.client import default_path
 from rtsep.control.console import Console
 from rtsep.control.local_socket import ControlServer
 from rtsep.control.midi_feedback import Feedback
+from rtsep.control.web.launcher import MixerPage, PageAddress
 from rtsep.engine.session import Engine
 from rtsep.io.midi_out import MidiSender
 from rtsep.io.midi_ports import MidiListener
@@ -29,13 +30,30 @@ class Hands:
 
     Attributes:
         console: does what is asked.
+        page: the mixer page, if there is one.
     """
 
-    def __init__(self, engine: Engine, rig: Rig, *, rig_file: Path | None = None, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        rig: Rig,
+        *,
+        rig_file: Path | None = None,
+        page: PageAddress | None = None,
+        tell: Callable[[str], None],
+    ) -> None:
         """Install the rig's bindings; nothing runs yet.
+
+        Args:
+            engine: the engine.
+            rig: its rig.
+            rig_file: where learned bindings are written.
+            page: where the mixer page is served; None for no page.
+            tell: takes sentences for the player.
 
         Raises:
             ConfigError: a binding cannot work.
+            DeviceError: the page cannot listen there.
         """
         self._tell = tell
         self.console = Console(engine, rig, state=paths.state(), rig_file=rig_file, tell=tell)
@@ -50,6 +68,7 @@ class Hands:
         )
         self.console.on_rebind = self._feedback.rebind
         self._door = ControlServer(self.console, default_path())
+        self.page = MixerPage(engine, default_path(), listen=page.listen, port=page.port) if page else None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtsep-hands", daemon=True)
 
@@ -62,6 +81,8 @@ class Hands:
         except OSError as error:
             self._tell(f"rtsep ctl cannot reach this engine: {error}.")
         self._thread.start()
+        if self.page:
+            self.page.start()
 
     def _run(self) -> None:
         scan_s = 0.0
@@ -84,6 +105,8 @@ class Hands:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        if self.page:
+            self.page.stop()
         self.console.stop()
         self._door.stop()
         self._midi.stop()

@@ -22,6 +22,7 @@ from rtsep.control.live_view import LiveView
 from rtsep.control.params import ParamStore
 from rtsep.control.saved_state import read_or_warn
 from rtsep.control.snapshots import values_from
+from rtsep.control.web.launcher import PageAddress
 from rtsep.engine.session import Backend, Engine
 from rtsep.engine.stats import Snapshot
 from rtsep.errors import DeviceError, UsageError, nearest
@@ -120,6 +121,7 @@ def perform(
     record: tuple[Path, str] | None = None,
     rig_file: Path | None = None,
     resume: bool = False,
+    page: PageAddress | None = None,
     say: Callable[[str], None],
 ) -> Performance:
     """Run until Ctrl-C, the end of the song, or `seconds`.
@@ -131,6 +133,7 @@ def perform(
         seconds: ends by itself after this time.
         record: folder for recordings and their format; records from the start.
         rig_file: where bindings are written that are learned meanwhile.
+        page: where the mixer page is served; None for no page.
         resume: begin where the last performance ended.
         say: takes the lines that are printed before the live view starts.
 
@@ -166,7 +169,7 @@ def perform(
             set_faders(rig, params)
             if resume:
                 resume_faders(params, say)
-            hands = Hands(engine, rig, rig_file=rig_file, tell=tell)
+            hands = Hands(engine, rig, rig_file=rig_file, page=page, tell=tell)
             if song:
                 feeder = SongFeeder(engine, song, on_event=tell)
                 feeder.start()
@@ -182,6 +185,8 @@ def perform(
             hands.start()
             title = f"{engine.spec.name} {engine.spec.tier}, {backend.name}, {stream.rate} Hz, {stream.block} frames"
             say(title)
+            if hands.page:
+                say(f"Mixer page: {hands.page.url}")
             for line in engine.latency.lines() if not song else ():
                 say(f"  {line}")
             view = LiveView(engine, params, title=title)

@@ -1,0 +1,19 @@
+"""What the process of the mixer page is told when it is started."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process must know."""
+
+    descriptor: int
+    """Open file descriptor of the engine's segment, inherited."""
+    capacity: int
+    listener: int
+    """Open file descriptor of the listening socket, inherited."""
+    control: str
+    """Path of the engine's control socket."""
+    token: str
+    anywhere: bool
