@@ -45,5 +45,5 @@ def processor() -> str:
 
 def this_machine() -> Machine:
     """Look."""
-    system = f"{platform.system()} {platform.release()}"
+    system = platform.system()
     return Machine(processor(), cores(), os.getloadavg()[0], system, platform.python_version(), __version__)
