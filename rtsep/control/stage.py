@@ -23,6 +23,7 @@ from rtsep.control.params import ParamStore
 from rtsep.control.saved_state import read_or_warn
 from rtsep.control.snapshots import values_from
 from rtsep.control.web.launcher import PageAddress
+from rtsep.engine.overload import OnOverload, OverloadGuard
 from rtsep.engine.session import Backend, Engine
 from rtsep.engine.stats import Snapshot
 from rtsep.errors import DeviceError, UsageError, nearest
@@ -119,6 +120,7 @@ def perform(
     song: Path | None = None,
     seconds: float | None = None,
     record: tuple[Path, str] | None = None,
+    on_overload: OnOverload = "dry",
     rig_file: Path | None = None,
     resume: bool = False,
     page: PageAddress | None = None,
@@ -135,6 +137,7 @@ def perform(
         rig_file: where bindings are written that are learned meanwhile.
         page: where the mixer page is served; None for no page.
         resume: begin where the last performance ended.
+        on_overload: what to do when the model is late again and again.
         say: takes the lines that are printed before the live view starts.
 
     Returns:
@@ -147,6 +150,7 @@ def perform(
     hands: Hands | None = None
     feeder: SongFeeder | None = None
     keeper: DeviceKeeper | None = None
+    guard: OverloadGuard | None = None
     recorder: Recorder | None = None
     view: LiveView | None = None
 
@@ -179,6 +183,8 @@ def perform(
             engine.start()
             keeper = DeviceKeeper(backend, engine, on_event=tell)
             keeper.start()
+            guard = OverloadGuard(engine, backend, "dry" if song else on_overload, on_event=tell)
+            guard.start()
             if record:
                 recorder = Recorder(engine, record[0], format_name=record[1], on_event=tell)
                 recorder.start()
@@ -200,7 +206,7 @@ def perform(
         if engine is not None and view is not None:
             ParamStore(engine.segment.params).set("master.gain_db", float("-inf"))
             time.sleep(_FADE_OUT_S)
-        for part in (keeper, recorder, feeder, backend, engine):
+        for part in (guard, keeper, recorder, feeder, backend, engine):
             if part is not None:
                 part.stop()
     if engine is None or view is None:

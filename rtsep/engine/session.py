@@ -87,6 +87,7 @@ class Engine:
         realtime: bool = True,
         on_event: Callable[[str], None] | None = None,
         worker: Sequence[str] = WORKER,
+        extra_latency: tuple[LatencyTerm, ...] = (),
     ) -> None:
         """Lay the engine out; nothing runs yet.
 
@@ -100,12 +101,14 @@ class Engine:
             realtime: ask for real-time priority for the model.
             on_event: called with a sentence whenever the model's process changes for the worse.
             worker: command line of the inference process.
+            extra_latency: what that process adds to the model's own latency.
 
         Raises:
             ModelError: unknown model or tier, or one that cannot run live.
         """
         card, chosen = registry.find(model, tier, live=not playing)
-        self.spec: SeparatorSpec = registry.describe(card.name, chosen.name, rate=stream.rate)
+        self._extra_latency = extra_latency
+        self.spec: SeparatorSpec = self._with_extra(registry.describe(card.name, chosen.name, rate=stream.rate))
         self.stream = stream
         self.playing = playing
         self.reserve = 0
@@ -135,6 +138,9 @@ class Engine:
             return LatencyBudget(self.stream.rate, (), self.stream.device_terms)
         return live_budget(self.spec, self.stream.block, self.stream.device_terms, reserve=self.reserve)
 
+    def _with_extra(self, spec: SeparatorSpec) -> SeparatorSpec:
+        return msgspec.structs.replace(spec, latency_terms=(*spec.latency_terms, *self._extra_latency))
+
     def _layout(self) -> Layout:
         return Layout(
             rate=self.stream.rate,
@@ -156,6 +162,11 @@ class Engine:
         if not self.playing:
             self.segment.header[at.LATENCY] = self.latency.frames
 
+    def has_room_for(self, reserve: int) -> bool:
+        """Whether the rings are long enough for so many frames in reserve."""
+        reach = self.latency.frames - self.reserve + reserve + self.spec.latency
+        return at.capacity_for(reach, self.spec.hop) <= self.segment.capacity
+
     def change(self, *, model: str | None = None, tier: str | None = None, stream: StreamFormat | None = None) -> None:
         """Go on with another model, tier or stream, without a gap: dry is heard until the new model has loaded. Returns at once.
 
@@ -172,7 +183,7 @@ class Engine:
         same = model in (None, self._request.model)
         card, chosen = registry.find(model or self._request.model, tier or (self._request.tier if same else None))
         stream = stream or self.stream
-        spec = registry.describe(card.name, chosen.name, rate=stream.rate)
+        spec = self._with_extra(registry.describe(card.name, chosen.name, rate=stream.rate))
         needed = live_budget(spec, stream.block).frames
         if chosen.whole_file or at.capacity_for(needed + spec.latency, spec.hop) > self.segment.capacity:
             why = "needs the whole file" if chosen.whole_file else f"at {stream.rate} Hz needs longer buffers than this run has"

@@ -201,6 +201,12 @@ class JackBackend:
     def _on_shutdown(self, _status: Any, _reason: str) -> None:
         self.lost = True
 
+    def latency_changed(self) -> None:
+        """Have the server ask everybody for their latencies again. Control thread."""
+        if self._client is not None and not self.lost:
+            pointer = int(self._jack._ffi.cast("uintptr_t", self._client._ptr))
+            ctypes.CDLL("libjack.so.0").jack_recompute_total_latencies(ctypes.c_void_p(pointer))
+
     def _report_latency(self, shared: ctypes.CDLL) -> None:
         """Outputs lag inputs by our latency: forwards for capture, backwards for playback."""
 

@@ -133,3 +133,24 @@ def test_the_command_measures_a_running_engine_and_agrees_with_its_report(runnin
     assert done.returncode == 0, done.stderr
     assert f"measured {running.latency.frames} frames" in done.stdout
     assert f"reported {running.latency.frames} frames" in done.stdout
+
+
+@pytest.mark.jack
+def test_latency_that_grows_under_way_is_reported_and_measured_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = RestartingServer()
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    server.start()
+    backend = JackBackend("engine")
+    engine = Engine(backend.open(), model="passthrough", tier="12ms")
+    backend.start(engine)
+    try:
+        before = reported_to_jack("engine:in_1", "engine:mix_1")
+        engine.set_reserve(engine.spec.hop)
+        backend.latency_changed()
+        assert eventually(lambda: reported_to_jack("engine:in_1", "engine:mix_1") == before + engine.spec.hop)
+        assert through_jack("engine:mix_1", "engine:in_1").frames == before + engine.spec.hop == engine.latency.frames
+    finally:
+        backend.stop()
+        engine.stop()
+        server.end()

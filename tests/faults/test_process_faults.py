@@ -19,6 +19,7 @@ from rtsep.engine.session import Engine
 from rtsep.engine.supervisor import WorkerState
 from rtsep.io.null import NullBackend
 from rtsep.realtime import layout as at
+from tests.faults.virtual_stage import counting
 
 LIMIT_S = 60.0
 FAULTY_WORKER = (sys.executable, str(Path(__file__).with_name("faulty_worker.py")))
@@ -38,7 +39,7 @@ class Playing:
 
     def __init__(self, **more: object) -> None:
         self.events: list[str] = []
-        self.backend = NullBackend(44_100, 512)
+        self.backend = NullBackend(44_100, 512, loop=counting(1, 512 * 40))
         self.engine = Engine(self.backend.open(), model="passthrough", on_event=self.events.append, **more)  # type: ignore[arg-type]
         self.header = self.engine.segment.header
         self.supervisor = self.engine.supervisor
