@@ -97,6 +97,7 @@ def work(job: Launch, rank: int, size: int, rendezvous: Path | None) -> None:
         run(trainer, job.folder, watcher, lambda: bool(stop_asked) or (deadline is not None and time.monotonic() > deadline))
     finally:
         watcher.close()
+        trainer.close()
         group.close()
         for number, handler in handlers.items():
             signal.signal(number, handler)

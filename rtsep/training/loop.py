@@ -16,12 +16,13 @@ import torch
 from rtsep.models.bandnet import BandNet
 from rtsep.training import checkpoint as checkpoints
 from rtsep.training.corpus import Corpus
+from rtsep.training.feed import Feed
 from rtsep.training.objective import Objective, Weights
 from rtsep.training.parallel import Group, flat_norm
 from rtsep.training.recipe import Recipe
 from rtsep.training.schedule import is_decaying, last_step, rate_factor
 from rtsep.training.stft import LowDelayStft
-from rtsep.training.streams import Lane, StretchMaker, next_chunk
+from rtsep.training.streams import Lane, StretchMaker
 from rtsep.training.validation import mean_scores, song_scores
 
 Row = dict[str, float]
@@ -50,16 +51,24 @@ class Trainer:
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.lane_numbers = group.share(range(training.lanes))
         # Lanes begin at different parts of their stretch, so that no update hears beginnings only.
-        self.lanes = [self._lane(number, number % recipe.streams.stretch_chunks) for number in self.lane_numbers]
-        self.state = self.model.init_state(len(self.lanes))
+        self.feed = self._feed([number % recipe.streams.stretch_chunks for number in self.lane_numbers])
+        self.state = self.model.init_state(len(self.lane_numbers))
         self.validation = validation
         self.step = 0
         self.core_seconds = 0.0
         self.audio_seconds = 0.0
 
-    def _lane(self, number: int, position: int) -> Lane:
-        config = self.recipe.model
-        return Lane(self.maker, config.hop, self.stft.history, self.recipe.training.seed, number, position)
+    def _feed(self, positions: list[int]) -> Feed:
+        hop, seed = self.recipe.model.hop, self.recipe.training.seed
+        lanes = [
+            Lane(self.maker, hop, self.stft.history, seed, number, position)
+            for number, position in zip(self.lane_numbers, positions, strict=True)
+        ]
+        return Feed(lanes, self.recipe.training.loader_workers)
+
+    def close(self) -> None:
+        """Stop the threads that make chunks."""
+        self.feed.close()
 
     def _calibrate(self) -> None:
         """Show the network what music looks like; every process draws the same, so that all start alike."""
@@ -72,7 +81,8 @@ class Trainer:
         self.model.load_state_dict(saved.model)
         self.average.load_state_dict(saved.average)
         self.optimizer.load_state_dict(saved.optimizer)
-        self.lanes = [self._lane(number, saved.lane_positions[number]) for number in self.lane_numbers]
+        self.feed.close()
+        self.feed = self._feed([saved.lane_positions[number] for number in self.lane_numbers])
         states = [saved.lane_states[number] for number in self.lane_numbers]
         self.state = torch.cat(states, 1).to(self.device)
         self.step, self.core_seconds, self.audio_seconds = saved.step, saved.core_seconds, saved.audio_seconds
@@ -81,8 +91,8 @@ class Trainer:
         """Collect the state of all processes; every process must call this."""
         bands = self.recipe.model.band_count
         mine = {
-            number: (self.state[:, index * bands : (index + 1) * bands].cpu().clone(), lane.position)
-            for index, (number, lane) in enumerate(zip(self.lane_numbers, self.lanes, strict=True))
+            number: (self.state[:, index * bands : (index + 1) * bands].cpu().clone(), self.feed.positions[index])
+            for index, number in enumerate(self.lane_numbers)
         }
         lanes = {number: value for part in self.group.gather(mine) for number, value in part.items()}
         return checkpoints.Checkpoint(
@@ -111,7 +121,7 @@ class Trainer:
         factor = rate_factor(training, self.step)
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = training.learning_rate * factor
-        chunk = next_chunk(self.lanes)
+        chunk = self.feed.next()
         keep = torch.from_numpy(~chunk.fresh).to(self.device).repeat_interleave(self.recipe.model.band_count)
         state = self.state * keep[None, :, None]
         weights = Weights.of_phase(self.recipe.loss, is_decaying(training, self.step))

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from rtsep.models.bandnet import BandNet
 from rtsep.training import losses
+from rtsep.training.feed import Chunk
 from rtsep.training.recipe import LossConfig
 from rtsep.training.stft import LowDelayStft
-from rtsep.training.streams import Chunk
 
 
 @dataclass(frozen=True)

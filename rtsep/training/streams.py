@@ -55,16 +55,6 @@ class Stretch:
     weights: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """A batch of consecutive pieces, one per lane; `fresh[lane]` says that the lane begins a new stretch."""
-
-    stems: NDArray[np.float32]
-    groups: NDArray[np.float32]
-    weights: NDArray[np.float32]
-    fresh: NDArray[np.bool_]
-
-
 def grouped(*groups: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Build `Stretch.groups` and `Stretch.weights` for the given sets of stems."""
     matrix, weights = np.zeros((4, 4), np.float32), np.zeros(4, np.float32)
@@ -184,14 +174,3 @@ class Lane:
         if start < 0:  # the stream begins here: silence is its true past
             stems = np.concatenate([np.zeros((*stems.shape[:2], -start), np.float32), stems], -1)
         return stems, self._stretch, part == 0
-
-
-def next_chunk(lanes: list[Lane]) -> Chunk:
-    """Advance every lane by one chunk."""
-    parts = [lane.next() for lane in lanes]
-    return Chunk(
-        np.stack([stems for stems, _, _ in parts]),
-        np.stack([stretch.groups for _, stretch, _ in parts]),
-        np.stack([stretch.weights for _, stretch, _ in parts]),
-        np.array([fresh for _, _, fresh in parts]),
-    )

@@ -9,9 +9,10 @@ import pytest
 import soundfile
 
 from rtsep.errors import ConfigError
+from rtsep.paths import configs
 from rtsep.training.corpus import ACCOMPANIMENT, Source, load_corpus, load_pcm
 from rtsep.training.layouts import read_layout
-from rtsep.training.recipe import parse_recipe
+from rtsep.training.recipe import load_recipe, parse_recipe
 
 
 def wav(path: Path, rate: int = 44100, channels: int = 2, frames: int = 4410) -> None:
@@ -112,6 +113,14 @@ def test_the_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_said(tmp_path: Path, layout: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         read_layout(layout, tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted((configs() / "training").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_recipes_that_ship_can_be_read(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem
+    assert recipe.training.lanes % recipe.training.processes == 0
+    assert recipe.model.bins - recipe.model.masked_bins == 1
 
 
 def test_a_misspelt_key_of_a_recipe_is_named_with_its_path() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from rtsep.stems import STEMS
 from rtsep.training.corpus import ACCOMPANIMENT, Corpus, Song
-from rtsep.training.streams import Lane, StreamConfig, StretchMaker, next_chunk
+from rtsep.training.feed import Feed
+from rtsep.training.streams import Lane, StreamConfig, StretchMaker
 
 HOP, HISTORY, RATE = 128, 384, 44100
 CONFIG = StreamConfig(chunk_frames=32, stretch_chunks=3)
@@ -51,11 +52,19 @@ def test_lanes_differ(corpus: Corpus) -> None:
 
 
 def test_a_chunk_holds_one_piece_per_lane(corpus: Corpus) -> None:
-    chunk = next_chunk([lane(corpus, number) for number in range(3)])
+    chunk = Feed([lane(corpus, number) for number in range(3)]).next()
     assert chunk.stems.shape == (3, 4, 2, HISTORY + 32 * HOP)
     assert chunk.stems.dtype == np.float32
     assert np.isfinite(chunk.stems).all()
     assert chunk.fresh.all()
+
+
+def test_chunks_made_ahead_by_threads_are_the_same(corpus: Corpus) -> None:
+    plain, ahead = (Feed([lane(corpus, number) for number in range(3)], workers) for workers in (0, 2))
+    for _ in range(5):
+        assert np.array_equal(plain.next().stems, ahead.next().stems)
+        assert ahead.positions == plain.positions
+    ahead.close()
 
 
 def test_where_bass_hides_in_other_only_their_sum_is_a_target(corpus: Corpus) -> None:

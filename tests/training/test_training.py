@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 
 from rtsep.cli import main
 from rtsep.models.bandnet import BandNet
@@ -74,7 +75,9 @@ def test_a_short_training_lowers_the_loss(recipe: Recipe, corpus: Corpus) -> Non
     assert np.mean(losses[-15:]) < np.mean(losses[:15]) - 0.15
 
 
-def test_a_resumed_run_is_the_same_run_to_the_bit(recipe: Recipe, corpus: Corpus, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_resumed_run_is_the_same_run_to_the_bit(recipe: Recipe, corpus: Corpus, tmp_path: Path, workers: int) -> None:
+    recipe = replace(recipe, training=replace(recipe.training, loader_workers=workers))
     whole, first, second = (trainer(recipe, corpus) for _ in range(3))
     for _ in range(4):
         whole.update()
@@ -85,6 +88,8 @@ def test_a_resumed_run_is_the_same_run_to_the_bit(recipe: Recipe, corpus: Corpus
     assert all(a == b for a, b in rows)
     for a, b in ((whole.model, second.model), (whole.average, second.average)):
         assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+    for each in (whole, first, second):
+        each.close()
 
 
 def test_state_is_carried_between_chunks_and_cleared_between_stretches(recipe: Recipe, corpus: Corpus) -> None:
