@@ -143,6 +143,31 @@ class MidiTable(_Strict, frozen=True):
     bind: tuple[MidiBinding, ...] = ()
 
 
+class EffectTable(_Strict, frozen=True):
+    """One effect of `fx.STEM = [...]`: one of pedalboard's, `duck`, or a VST3 plug-in by path or name."""
+
+    use: str
+    name: str = ""
+    """What its parameters are called after (`fx.vocals.NAME.wet`); without it, what `use` says."""
+    wet: Share = 1.0
+    bypass: bool = False
+    by: str = ""
+    """`duck`: the stem that it listens to."""
+    state: str = ""
+    """VST3: the plug-in's own state, base64 (rtsep plugins info --state)."""
+    set: dict[str, float | bool | str] = {}
+    """Knobs at the start. Those of a VST3 plug-in that are set here can be moved live."""
+
+
+class FxTable(_Strict, frozen=True):
+    """`[fx]`: a chain of effects per stem, in order."""
+
+    vocals: tuple[EffectTable, ...] = ()
+    drums: tuple[EffectTable, ...] = ()
+    bass: tuple[EffectTable, ...] = ()
+    other: tuple[EffectTable, ...] = ()
+
+
 class SnapshotsTable(_Strict, frozen=True):
     """`[snapshots]`: settings of the mixer that can be recalled."""
 
@@ -167,6 +192,7 @@ class Rig(_Strict, frozen=True):
     audio: AudioTable = AudioTable()
     stems: StemsTable = StemsTable()
     master: MasterTable = MasterTable()
+    fx: FxTable = FxTable()
     midi: MidiTable = MidiTable()
     snapshots: SnapshotsTable = SnapshotsTable()
     osc: OscTable = OscTable()

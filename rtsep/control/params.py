@@ -8,6 +8,7 @@ to; whoever writes last wins. Any thread.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import msgspec
 import numpy as np
@@ -90,6 +91,11 @@ def _table() -> dict[str, Param]:
 
 
 PARAMS: dict[str, Param] = _table()
+
+
+def add_params(params: Iterable[Param]) -> None:
+    """Make more parameters known, such as the knobs of effects, before anything is bound to them."""
+    PARAMS.update({param.name: param for param in params})
 
 
 def find_param(name: str) -> Param:

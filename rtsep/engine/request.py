@@ -24,7 +24,7 @@ class WorkerEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """A line on the inference process's standard output."""
 
     event: str
-    """`loading`, `ready` or `error`."""
+    """`loading`, `ready`, `error`, or `note`: something the user should read, while it goes on."""
     text: str = ""
     permanent: bool = False
     """Trying again cannot help: the weights or the request are wrong."""

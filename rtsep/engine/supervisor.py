@@ -173,6 +173,8 @@ class Supervisor:
                 continue  # something a library printed
             if event.event == "ready":
                 self._become(WorkerState.RUNNING)
+            elif event.event == "note":
+                self._tell(event.text)
             elif event.event == "error":
                 self._last_error = event
         if stream:

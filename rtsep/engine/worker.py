@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from typing import cast
 
 import msgspec
@@ -145,6 +146,10 @@ class _Semaphore:
         self._wait(self._address, time.CLOCK_MONOTONIC, spec)
 
 
+Wrap = Callable[[Separator, Segment, WorkerRequest], Separator]
+"""Makes another separator of one, in the inference process."""
+
+
 def say(event: WorkerEvent) -> None:
     """Write an event for the supervisor."""
     sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
@@ -165,7 +170,7 @@ def _raise_priority() -> None:
         return  # works without; `rtsep doctor` says how to allow it
 
 
-def serve(request: WorkerRequest) -> None:
+def serve(request: WorkerRequest, wrap: Wrap | None = None) -> None:
     """Load the model and compute hops until the engine stops. Never returns early: raises what went wrong."""
     say(WorkerEvent(event="loading", text=f"{request.model} {request.tier}"))
     segment = Segment(request.descriptor, request.capacity)
@@ -175,7 +180,8 @@ def serve(request: WorkerRequest) -> None:
         raise ModelError(
             f'Tier "{request.tier}" needs the whole file and cannot run live. Live tiers: rtsep models info {request.model}.'
         )
-    inference = Inference(segment, cast(Separator, separator), request.epoch)
+    live = cast(Separator, separator)
+    inference = Inference(segment, wrap(live, segment, request) if wrap else live, request.epoch)
     flush_to_zero()
     gc.collect()
     gc.freeze()
@@ -191,13 +197,17 @@ def serve(request: WorkerRequest) -> None:
             semaphore.wait(_WAIT_NS)
 
 
-def main() -> int:
-    """Entry of the inference process: one JSON request as argument."""
+def main(wrap: Wrap | None = None) -> int:
+    """Entry of the inference process: a JSON request as the last argument.
+
+    Args:
+        wrap: puts something around the separator, such as effects.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the audio process's to handle
-    request = msgspec.json.decode(sys.argv[1].encode(), type=WorkerRequest)
+    request = msgspec.json.decode(sys.argv[-1].encode(), type=WorkerRequest)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        serve(request)
+        serve(request, wrap)
     except RtsepError as error:
         say(WorkerEvent(event="error", text=str(error), permanent=True))
         return 1

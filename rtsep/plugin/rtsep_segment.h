@@ -27,7 +27,7 @@ constexpr int64_t VERSION = 1;
 
 constexpr int64_t HEADER_WORDS = 512;
 constexpr int64_t TAGS = 4096;
-constexpr int64_t PARAMS = 64;
+constexpr int64_t PARAMS = 128;
 constexpr int64_t METERS = 16;
 constexpr int64_t PLAYED = 65536;
 constexpr int64_t PLUGIN_CAPACITY = 262144;

@@ -83,6 +83,9 @@ LAYOUT_COUNT = 267  # bridge: odd while it rewrites HOP, MODEL_LATENCY, LATENCY 
 LAYOUT_FOR = 268  # bridge: the HOST_REQUEST that the layout answers
 BRIDGE_STATE = 269  # bridge: one of the BRIDGE_… conditions below
 
+FX_RUNNING = 280  # inference: epoch << 8 | number of the effect whose foreign code runs now, 0 outside
+FX_BANNED = 281  # inference: bit n - 1: effect n has brought a process down
+
 HOST_MODEL = 272  # plug-in: name of the model, UTF-8, ends with 0; empty for the bridge's choice
 HOST_MODEL_WORDS = 8
 MESSAGE = 288  # bridge: a sentence for the user, UTF-8, ends with 0
@@ -105,7 +108,7 @@ TAGS = 4096
 """Hops whose publication is remembered; more than any ring holds."""
 
 # --- parameters: float32, one atomic store each ------------------------------------------------------------------------------
-PARAMS = 64
+PARAMS = 128
 GAIN = 0  # + slot, linear
 MUTE = 4  # + slot, 0 or 1
 SOLO = 8  # + slot, 0 or 1
@@ -120,6 +123,7 @@ GROUP_GAIN = 28  # + group, linear
 GROUP_MUTE = 30  # + group, 0 or 1
 MORPH = 32  # 0 … 1 between the two snapshots that a rig names
 LAYER = 33  # bank or shift layer of MIDI controllers, 0 … 7
+FX = 64  # from here: knobs of the effects on stems, in their own units
 
 GROUPS = 2
 
