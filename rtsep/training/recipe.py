@@ -55,6 +55,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     decay_steps: int = 0
     clip_norm: float = 1.0
     average: float = 0.999
+    decay_average: float = 0.98
+    """Share of the old average in the new one; less during the decay, which averages by itself."""
     device: str = "cpu"
     bfloat16: bool = True
     compile: bool = True
