@@ -69,8 +69,8 @@ def load(path: Path) -> Checkpoint:
 def compact(saved: Checkpoint) -> Checkpoint:
     """Round a checkpoint to two thirds of its size, to be kept with the logs of a run.
 
-    The optimiser's moments are kept as bfloat16 and the averaged weights as float16, which is what ships; the weights being trained
-    stay as they are. A run goes on from it as well as from the original, but not bit by bit.
+    The optimiser's moments are kept as bfloat16 and the averaged weights as float16, which is what ships; the weights being
+    trained stay as they are. A run goes on from it as well as from the original, but not bit by bit.
     """
     moments = {
         index: {name: value.bfloat16() if name.startswith("exp_avg") else value for name, value in state.items()}
