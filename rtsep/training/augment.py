@@ -7,7 +7,6 @@ Equaliser and room are applied as one spectrum product over the whole stretch, h
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft  # type: ignore[import-untyped]
 import soxr
 from numpy.typing import NDArray
 
@@ -15,6 +14,9 @@ from rtsep.units import db_to_gain
 
 Stereo = NDArray[np.float32]
 Rng = np.random.Generator
+
+FFT_STEP = 8192
+"""FFT sizes are multiples of this, hence of many small primes, which is what makes them fast."""
 
 
 def speed_ratio(rng: Rng, semitones: float, probability: float = 0.5) -> float:
@@ -60,13 +62,13 @@ def filter_stem(x: Stereo, rng: Rng, rate: int, equaliser: float, room: float) -
     if not (with_equaliser or with_room):
         return x
     response = random_room(rng, rate) if with_room else np.ones((1, 1), np.float32)
-    size = scipy.fft.next_fast_len(x.shape[1] + response.shape[1], real=True)
-    spectrum = scipy.fft.rfft(x, size)
+    size = FFT_STEP * -(-(x.shape[1] + response.shape[1]) // FFT_STEP)
+    spectrum = np.fft.rfft(x, size)
     if with_room:
-        spectrum *= scipy.fft.rfft(response, size)
+        spectrum *= np.fft.rfft(response, size)
     if with_equaliser:
         spectrum *= random_equaliser(rng, spectrum.shape[1], rate)
-    return np.ascontiguousarray(scipy.fft.irfft(spectrum, size)[:, : x.shape[1]], np.float32)
+    return np.ascontiguousarray(np.fft.irfft(spectrum, size)[:, : x.shape[1]], np.float32)
 
 
 def saturate(x: Stereo, rng: Rng, probability: float = 0.1) -> Stereo:

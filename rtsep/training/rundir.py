@@ -25,7 +25,7 @@ from typing import Any
 from rtsep.errors import ConfigError
 from rtsep.training.corpus import Listing
 
-LIBRARIES = ("torch", "numpy", "scipy", "soundfile", "soxr")
+LIBRARIES = ("torch", "numpy", "soundfile", "soxr", "onnxruntime")
 
 
 class CsvLog:

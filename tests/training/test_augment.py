@@ -1,0 +1,60 @@
+"""Augmentation changes how a stem sounds and nothing about when."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rtsep.training import augment
+
+RATE = 44100
+
+
+def tone(hz: float = 441.0, seconds: float = 0.5) -> np.ndarray:
+    wave = 0.3 * np.sin(2 * np.pi * hz * np.arange(int(seconds * RATE)) / RATE)
+    return np.stack([wave, 0.5 * wave]).astype(np.float32)
+
+
+def test_speed_moves_pitch_and_length_together() -> None:
+    fast = augment.change_speed(tone(seconds=1.0).T, 1.25, RATE).T
+    assert fast.shape[1] == pytest.approx(RATE / 1.25, abs=2)
+    spectrum = np.abs(np.fft.rfft(fast[0]))
+    assert np.argmax(spectrum) * RATE / fast.shape[1] == pytest.approx(441.0 * 1.25, abs=2.0)
+
+
+@pytest.mark.parametrize(("equaliser", "room"), [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
+def test_filters_never_sound_before_their_input(equaliser: float, room: float) -> None:
+    x = np.zeros((2, RATE // 2), np.float32)
+    x[:, 10000] = 1.0
+    y = augment.filter_stem(x, np.random.default_rng(1), RATE, equaliser, room)
+    assert y.shape == x.shape
+    assert y.dtype == np.float32
+    if not equaliser:  # an equaliser without phase rings a little before, a room must not
+        assert np.abs(y[:, :10000]).max() < 1e-5
+    assert np.abs(y[:, 10000]).min() > 0.2
+    assert not np.allclose(y, x)
+
+
+def test_an_equaliser_stays_within_its_depth() -> None:
+    for seed in range(20):
+        curve_db = 20 * np.log10(augment.random_equaliser(np.random.default_rng(seed), 4097, RATE, depth_db=6.0))
+        assert curve_db.max() <= 6.01
+        assert curve_db.min() >= -9.01
+        assert np.abs(np.diff(curve_db[100:])).max() < 0.2  # smooth
+
+
+def test_saturation_bends_peaks_and_leaves_quiet_samples() -> None:
+    x = tone()
+    x[:, 5000] = 3.0
+    y = augment.saturate(x, np.random.default_rng(3), probability=1.0)
+    assert np.abs(y).max() < 3.0
+    quiet = np.abs(x) < 0.01
+    assert np.allclose(y[quiet], x[quiet], rtol=0.01)
+
+
+def test_place_keeps_what_both_sides_hold() -> None:
+    for seed in range(20):
+        y = augment.place(tone(), np.random.default_rng(seed))
+        assert y.dtype == np.float32
+        ratio = np.abs(y[0]) + np.abs(y[1])
+        assert ratio.max() == pytest.approx(0.45, rel=0.15)
