@@ -27,6 +27,7 @@ from rtsep.engine.overload import OnOverload, OverloadGuard
 from rtsep.engine.session import Backend, Engine
 from rtsep.engine.stats import Snapshot
 from rtsep.errors import DeviceError, UsageError, nearest
+from rtsep.fx.prepare import prepare
 from rtsep.io.jack_client import JackBackend, server_is_running
 from rtsep.io.keeper import DeviceKeeper
 from rtsep.io.null import NullBackend
@@ -161,6 +162,9 @@ def perform(
         with _terminate_like_ctrl_c():
             registry.find(rig.engine.model or None, rig.engine.tier or None, live=song is None)
             stream = backend.open()
+            effects = prepare(
+                rig.fx, model=rig.engine.model, tier=rig.engine.tier, rate=stream.rate, live=song is None
+            )
             engine = Engine(
                 stream,
                 model=rig.engine.model or None,
@@ -168,9 +172,12 @@ def perform(
                 runtime=rig.engine.runtime,
                 playing=song is not None,
                 on_event=tell,
+                worker=effects.worker,
+                extra_latency=effects.extra_latency,
             )
             params = ParamStore(engine.segment.params)
             set_faders(rig, params)
+            effects.set_knobs(params)
             if resume:
                 resume_faders(params, say)
             hands = Hands(engine, rig, rig_file=rig_file, page=page, tell=tell)

@@ -57,7 +57,8 @@ def main() -> None:
     """Serve until standard input ends."""
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
-    asyncio.run(_serve(msgspec.json.decode(sys.stdin.buffer.readline(), type=PageRequest)))
+    with contextlib.suppress(AssertionError):  # uvicorn, closing a connection that was refused before
+        asyncio.run(_serve(msgspec.json.decode(sys.stdin.buffer.readline(), type=PageRequest)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ const link = new Link();
 const spectrogram = new Spectrogram($("spectrogram"));
 let strips = null;
 let lateSeen = 0, lateAt = -Infinity;
-let frame = null;
+let frame = null, highest = 0;
 
 const tell = (text) => { $("notice").textContent = text; };
 const ask = async (command) => {
@@ -110,7 +110,8 @@ function draw(now) {
   strips?.update(frame, now);
   const lufs = (level) => (level <= -100 ? "–" : level.toFixed(1));
   $("lufs").textContent = `${lufs(frame.shortTerm)} LUFS, integrated ${lufs(frame.integrated)}`;
-  $("truepeak").textContent = dbText(decibels(frame.truePeak)).replace("dB", "dBTP");
+  highest = Math.max(highest, frame.truePeak);
+  $("truepeak").textContent = dbText(decibels(highest)).replace("dB", "dBTP");
   $("reduction").textContent = frame.limiter < 0.999 ? dbText(decibels(frame.limiter)) : "not needed";
   frame = null;
 }
@@ -119,6 +120,10 @@ $("record").addEventListener("click", async () => {
   const on = $("record").getAttribute("aria-pressed") !== "true";
   const answer = await ask({ do: "record", on });
   if (answer.ok && !on) tell(`Recorded into ${answer.data}`);
+});
+$("restart").addEventListener("click", () => {
+  highest = 0;
+  ask({ do: "clear-clips" });
 });
 $("learn").addEventListener("click", () => setLearning($("learn").getAttribute("aria-pressed") !== "true"));
 $("mask").addEventListener("change", () => { spectrogram.asMask = $("mask").checked; });

@@ -1,0 +1,160 @@
+"""The page in Debian's Chromium: a hand moves a control there, and the engine's gain changes; and the other way round."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rtsep.control.web.launcher import MixerPage
+from rtsep.realtime.midi import receive
+from rtsep.stems import STEMS
+from tests.web.browser import PROGRAM, Browser, Tab
+from tests.web.conftest import Show
+
+pytestmark = pytest.mark.skipif(not PROGRAM, reason="needs the Debian package chromium")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, show: Show) -> Tab:
+    return ready(browser, show, width=1280, height=800)
+
+
+def ready(browser: Browser, show: Show, *, width: int, height: int) -> Tab:
+    tab = browser.open(show.page.url, width=width, height=height)
+    tab.wait_for("document.querySelectorAll('.strip').length === 5")
+    tab.wait_for("document.querySelector('.fader').hasAttribute('aria-valuetext')")
+    return tab
+
+
+def slider(name: str) -> str:
+    return f'[data-param="{name}"]'
+
+
+def shows(page: Tab, name: str, attribute: str, wanted: str) -> None:
+    """Wait until the control of a parameter says this."""
+    page.wait_for(f"document.querySelector('{slider(name)}').getAttribute('{attribute}') === '{wanted}'")
+
+
+def test_dragging_a_fader_changes_the_gain_in_the_engine(page: Tab, show: Show) -> None:
+    name = "stem.drums.gain_db"
+    show.params.set(name, 0.0)
+    shows(page, name, "aria-valuetext", "0.0 dB")
+    x, y, width, height = page.box(slider(name))
+    page.drag((x + width / 2, y + 0.27 * height), (x + width / 2, y + 0.75 * height))
+    text = page.run(f"document.querySelector('{slider(name)}').getAttribute('aria-valuetext')")
+    until_same(page, show, name, float(text.removesuffix(" dB")))
+    assert -30 < show.params.get(name) < -6
+
+
+def until_same(page: Tab, show: Show, name: str, wanted: float) -> None:
+    for _ in range(200):
+        if abs(show.params.get(name) - wanted) <= 0.06:
+            return
+        page.run("new Promise((later) => setTimeout(later, 20))")
+    raise AssertionError(f"{name} is {show.params.get(name)}, not {wanted}")
+
+
+def test_what_somebody_else_moves_is_shown(page: Tab, show: Show) -> None:
+    show.params.set("stem.bass.gain_db", -12.3)
+    show.params.set("stem.bass.mute", 1)
+    shows(page, "stem.bass.gain_db", "aria-valuetext", "-12.3 dB")
+    shows(page, "stem.bass.mute", "aria-pressed", "true")
+
+
+def test_two_clients_agree(browser: Browser, page: Tab, show: Show) -> None:
+    other = ready(browser, show, width=360, height=740)
+    other.click(slider("stem.other.mute"))
+    shows(page, "stem.other.mute", "aria-pressed", "true")
+    assert show.params.get("stem.other.mute") == 1.0
+
+
+def test_keys_move_a_fader_by_half_a_decibel(page: Tab, show: Show) -> None:
+    name = "stem.vocals.gain_db"
+    page.run(f"document.querySelector('{slider(name)}').focus()")
+    page.press("0")
+    until_same(page, show, name, 0.0)
+    for key, wanted in (("ArrowUp", 0.5), ("ArrowDown", 0.0), ("PageDown", -3.0), ("Home", -120.0), ("End", 12.0)):
+        page.press(key)
+        until_same(page, show, name, wanted)
+
+
+def test_a_shifted_click_solos_one_stem_alone(page: Tab, show: Show) -> None:
+    page.click(slider("stem.vocals.solo"))
+    until_same(page, show, "stem.vocals.solo", 1.0)
+    page.click(slider("stem.drums.solo"), shift=True)
+    until_same(page, show, "stem.drums.solo", 1.0)
+    assert [show.params.get(f"stem.{stem}.solo") for stem in STEMS] == [0, 1, 0, 0]
+
+
+def test_a_screen_reader_hears_names_and_decibels(page: Tab, show: Show) -> None:
+    show.params.set("stem.vocals.gain_db", -6.0)
+    shows(page, "stem.vocals.gain_db", "aria-valuetext", "-6.0 dB")
+    nodes = page.accessibility()
+    sliders = {node["name"] for node in nodes if node["role"] == "slider"}
+    assert {"Vocals level", "Drums level", "Bass level", "Other level", "Mix level", "Vocals pan", "Vocals width"} <= sliders
+    assert all(node["name"] for node in nodes if node["role"] in ("button", "slider", "checkbox", "radio", "textbox"))
+    vocals = next(node for node in nodes if node["name"] == "Vocals level")
+    assert "-6.0 dB" in (vocals["text"], vocals["value"])
+
+
+def test_snapshots_are_stored_and_recalled_by_hand(page: Tab, show: Show) -> None:
+    show.params.set("stem.vocals.gain_db", -9.0)
+    page.run("document.getElementById('name').value = 'verse 1'")
+    page.click("#store button[type=submit]")
+    page.wait_for("document.querySelector('#snapshots button')?.textContent === 'verse 1'")
+    show.params.set("stem.vocals.gain_db", 0.0)
+    page.click("#snapshots button")
+    until_same(page, show, "stem.vocals.gain_db", -9.0)
+
+
+def test_a_controller_is_learned_by_clicking_and_moving_it(page: Tab, show: Show) -> None:
+    page.click("#learn")
+    page.click(slider("stem.vocals.pan"))
+    page.wait_for("document.getElementById('notice').textContent.includes('stem.vocals.pan')")
+    for value in range(20, 90, 2):
+        receive(show.engine.context.words, 0xB2, 33, value)
+    page.wait_for("document.getElementById('notice').textContent.includes('Learned stem.vocals.pan')")
+    for value in range(0, 128):  # past where the fader stands: pickup
+        receive(show.engine.context.words, 0xB2, 33, value)
+    assert show.params.get("stem.vocals.pan") == 1.0
+    page.wait_for("document.getElementById('learn').getAttribute('aria-pressed') === 'false'")
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 800)])
+def test_the_page_fits_phone_and_laptop(browser: Browser, show: Show, width: int, height: int, tmp_path: Path) -> None:
+    tab = ready(browser, show, width=width, height=height)
+    assert tab.run("document.documentElement.scrollWidth") <= width
+    heights = tab.run("[...document.querySelectorAll('.mute, .solo, header button')].map((b) => b.offsetHeight)")
+    assert min(heights) >= 32, "fingers"
+    background = tab.run("getComputedStyle(document.body).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", background))) < 40, "dark"
+    tab.screenshot(tmp_path / "page.png")
+    assert (tmp_path / "page.png").stat().st_size > 10_000
+    assert not tab.errors
+
+
+def test_the_page_comes_back_by_itself(browser: Browser, home: Path) -> None:
+    first = Show()
+    tab = ready(browser, first, width=1280, height=800)
+    port = first.page.port
+    first.stop()
+    tab.wait_for("document.body.classList.contains('away')")
+    second = Show()
+    again = MixerPage(second.engine, home / "run" / "control.sock", port=port)
+    again.start()
+    try:
+        assert again.port == port
+        tab.run("fetch('/')")  # the session of the new run
+        tab.wait_for("!document.body.classList.contains('away')")
+    finally:
+        again.stop()
+        second.stop()
