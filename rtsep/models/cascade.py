@@ -2,8 +2,8 @@
 
 The second one hears the accompaniment that the first one gives out, hop by hop as it comes, so the latencies add up. Meanwhile
 the vocals wait in a delay line. Where the second one still finds vocals, the two disagree; half of it joins the vocals and half
-`other`, which costs either less than all of it would (measured on seven songs: vocals +0.2 dB, other +0.3 dB). Stems add up to the
-delayed input because both stages' do.
+`other`, which costs either less than all of it would (measured on seven songs: vocals +0.2 dB, other +0.3 dB). Stems add up
+to the delayed input because both stages' do.
 
 Worked example: the first with hop 2048 and latency 1024, the second with hop 512 and latency 512. A step of 2048 frames runs the
 second four times; the latency is 1536 frames, heard after 3584 = 81 ms at 44.1 kHz.

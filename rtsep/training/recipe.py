@@ -103,12 +103,19 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def list_data(recipe: Recipe, base: Path) -> Listing:
-    """Find the files of every data set of a recipe; relative folders count from `base`."""
+    """Find the files of every data set of a recipe; relative folders count from `base`.
+
+    Raises:
+        ConfigError: a folder is absent, or the variable that names it is not set.
+    """
     listing = Listing()
     for data in recipe.data:
-        folder = base / Path(os.path.expandvars(data.folder)).expanduser()
+        place = os.path.expandvars(data.folder)
+        folder = base / Path(place).expanduser()
         if data.optional and not folder.is_dir():
             continue
+        if place.startswith("$"):
+            raise ConfigError(f"The recipe takes a {data.layout} data set from {place}, which is not set: export {place[1:]}=FOLDER.")
         found = read_layout(data.layout, folder, data.without)
         listing.songs += found.songs
         listing.clips += found.clips

@@ -12,7 +12,7 @@ from rtsep.errors import ConfigError
 from rtsep.paths import configs
 from rtsep.training.corpus import ACCOMPANIMENT, Source, load_corpus, load_pcm
 from rtsep.training.layouts import read_layout
-from rtsep.training.recipe import load_recipe, parse_recipe
+from rtsep.training.recipe import list_data, load_recipe, parse_recipe
 
 
 def wav(path: Path, rate: int = 44100, channels: int = 2, frames: int = 4410) -> None:
@@ -121,6 +121,12 @@ def test_the_recipes_that_ship_can_be_read(path: Path) -> None:
     assert recipe.name == path.stem
     assert recipe.training.lanes % recipe.training.processes == 0
     assert recipe.model.bins - recipe.model.masked_bins == 1
+
+
+def test_a_recipe_without_its_data_says_which_variable_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RTSEP_MUSDB", raising=False)
+    with pytest.raises(ConfigError, match="export RTSEP_MUSDB="):
+        list_data(load_recipe(configs() / "training" / "bandnet23-musdb18hq.toml"), configs())
 
 
 def test_a_misspelt_key_of_a_recipe_is_named_with_its_path() -> None:
