@@ -71,8 +71,10 @@ def _pointer_to(element: Any) -> Any:
 
 
 as_float32 = _pointer_to(types.float32)
+as_float64 = _pointer_to(types.float64)
 as_int64 = _pointer_to(types.int64)
 as_int32 = _pointer_to(types.int32)
+as_uint32 = _pointer_to(types.uint32)
 as_uint8 = _pointer_to(types.uint8)
 
 
@@ -114,6 +116,12 @@ def call_u32_of_i64(typing_context, function, a):
 def call_i32_of_i64_i64_u32(typing_context, function, a, b, c):
     """`int f(void *, void *, uint32_t)`, such as jack_midi_event_get."""
     return _indirect_call(types.int32, types.int64, types.int64, types.uint32)
+
+
+@intrinsic
+def call_i32_of_i64_i32_i64(typing_context, function, a, b, c):
+    """`int f(void *, int, void *)`, such as jack_port_get_latency_range, which returns nothing: ignore the result."""
+    return _indirect_call(types.int32, types.int64, types.int32, types.int64)
 
 
 if platform.machine() in ("x86_64", "AMD64"):
