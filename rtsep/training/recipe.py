@@ -115,7 +115,7 @@ def list_data(recipe: Recipe, base: Path) -> Listing:
         if data.optional and not folder.is_dir():
             continue
         if place.startswith("$"):
-            raise ConfigError(f"The recipe takes a {data.layout} data set from {place}, which is not set: export {place[1:]}=FOLDER.")
+            raise ConfigError(f"The recipe's {data.layout} data set is in {place}, which is not set: export {place[1:]}=FOLDER.")
         found = read_layout(data.layout, folder, data.without)
         listing.songs += found.songs
         listing.clips += found.clips
