@@ -18,6 +18,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rtsep.engine.session import Engine, StreamFormat
 from rtsep.errors import DeviceError
 from rtsep.models.separator import LatencyTerm
@@ -28,7 +31,7 @@ INPUT_PORTS = ("in_1", "in_2")
 OUTPUT_PORTS = ("mix_1", "mix_2", *(f"{stem}_{side}" for stem in STEMS for side in (1, 2)))
 MIDI_PORT = "midi_in"
 
-CAPTURE, PLAYBACK = 0, 1
+CAPTURE, PLAYBACK = at.CAPTURE, at.PLAYBACK
 
 _FAREWELL_S = 2.0
 """A server that is told to end disconnects everybody first; what was cut this shortly before was not cut by the player."""
@@ -146,6 +149,9 @@ class JackBackend:
             (at.F_PORT_BUFFER, "jack_port_get_buffer"),
             (at.F_MIDI_COUNT, "jack_midi_get_event_count"),
             (at.F_MIDI_GET, "jack_midi_event_get"),
+            (at.F_PORT_CONNECTED, "jack_port_connected"),
+            (at.F_GET_LATENCY, "jack_port_get_latency_range"),
+            (at.F_SET_LATENCY, "jack_port_set_latency_range"),
         ):
             words[word] = function_address(function, shared)
         self._inputs = [self._pointer(client.inports.register(name)) for name in INPUT_PORTS]
@@ -156,7 +162,7 @@ class JackBackend:
         callback = ffi.cast("JackProcessCallback", jack_process.address)
         if library.jack_set_process_callback(client._ptr, callback, ffi.cast("void *", words.ctypes.data)) != 0:
             raise DeviceError("JACK refused the audio callback; restart the server and try again.")
-        self._report_latency(shared)
+        self._report_latency(words, shared)
         client.set_xrun_callback(self._on_xrun)
         client.set_freewheel_callback(self._on_freewheel)
         client.set_blocksize_callback(self._on_block_size)
@@ -207,28 +213,17 @@ class JackBackend:
             pointer = int(self._jack._ffi.cast("uintptr_t", self._client._ptr))
             ctypes.CDLL("libjack.so.0").jack_recompute_total_latencies(ctypes.c_void_p(pointer))
 
-    def _report_latency(self, shared: ctypes.CDLL) -> None:
-        """Outputs lag inputs by our latency: forwards for capture, backwards for playback."""
+    def _report_latency(self, words: NDArray[np.int64], shared: ctypes.CDLL) -> None:
+        """Let compiled code answer the server's questions about our latency."""
+        from rtsep.realtime.latency_callback import jack_latency
 
-        def on_latency(mode: int, _argument: int) -> None:
-            sources, sinks = (self._inputs, self._outputs) if mode == CAPTURE else (self._outputs, self._inputs)
-            ours = self._engine.latency.frames if self._engine else 0
-            reach = LatencyRange(0, 0)
-            connected = []
-            for port in sources:
-                if shared.jack_port_connected(ctypes.c_void_p(port)):
-                    shared.jack_port_get_latency_range(ctypes.c_void_p(port), mode, ctypes.byref(reach))
-                    connected.append((reach.min, reach.max))
-            low = min((r[0] for r in connected), default=0)
-            high = max((r[1] for r in connected), default=0)
-            reported = LatencyRange(low + ours, high + ours)
-            for port in sinks:
-                shared.jack_port_set_latency_range(ctypes.c_void_p(port), mode, ctypes.byref(reported))
-
-        callback: Any = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)(on_latency)
-        self._keep.append(callback)
+        reach = LatencyRange(0, 0)
+        words[at.A_LATENCY_RANGE] = ctypes.addressof(reach)
+        self._keep.append(reach)
         pointer = int(self._jack._ffi.cast("uintptr_t", self._client._ptr))
-        shared.jack_set_latency_callback(ctypes.c_void_p(pointer), callback, None)
+        shared.jack_set_latency_callback(
+            ctypes.c_void_p(pointer), ctypes.c_void_p(jack_latency.address), ctypes.c_void_p(words.ctypes.data)
+        )
 
     def _connect_to_system(self) -> None:
         client = self._client

@@ -160,12 +160,22 @@ A_MIDI_STATE = 21
 A_MIDI_REGISTERS = 22
 A_SIGNALS = 23
 A_MIDI_LOG = 64
+F_PORT_CONNECTED = 80
+F_GET_LATENCY = 81
+F_SET_LATENCY = 82
+A_LATENCY_RANGE = 83  # 8 bytes to talk to JACK about latencies
+
+CAPTURE, PLAYBACK = 0, 1
+"""`jack_latency_callback_mode_t`: how old is what arrives here; how long until what leaves here is heard."""
 IN_CHANNELS = 18
 OUT_CHANNELS = 19
 IN_PORTS = 24
 OUT_PORTS = 32
 IN_BUFFERS = 48
 OUT_BUFFERS = 56
+A_BRIDGE = 72  # words of the bridge between two device clocks, 0 without one
+IN_MAP = 74  # + channel: which input of the device it is
+OUT_MAP = 80  # + output: which output of the device it is played on, -1 for none
 
 # --- the mixer's own state ---------------------------------------------------------------------------------------------------
 MIXER_FLOATS = 128

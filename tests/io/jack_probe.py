@@ -16,23 +16,18 @@ import jack
 import numpy as np
 
 from rtsep.engine.session import Engine
-from rtsep.io.jack_client import INPUT_PORTS, MIDI_PORT, OUTPUT_PORTS, JackBackend
+from rtsep.io.jack_client import INPUT_PORTS, MIDI_PORT, OUTPUT_PORTS, JackBackend, LatencyRange
 from rtsep.models.separator import Audio
 
 LIMIT_S = 60.0
-CAPTURE, PLAYBACK = 0, 1
 
 MidiEvent = tuple[int, bytes]
 """Frame of the signal at which it is sent, and its bytes."""
 
 
-class _Range(ctypes.Structure):
-    _fields_ = (("min", ctypes.c_uint32), ("max", ctypes.c_uint32))
-
-
 def latency_range(port: Any, direction: int) -> tuple[int, int]:
     """Least and greatest latency that the graph reports at a port: from the input (`CAPTURE`) or to the output (`PLAYBACK`)."""
-    reach = _Range()
+    reach = LatencyRange()
     pointer = int(jack._ffi.cast("uintptr_t", port._ptr))
     ctypes.CDLL("libjack.so.0").jack_port_get_latency_range(ctypes.c_void_p(pointer), direction, ctypes.byref(reach))
     return reach.min, reach.max
@@ -51,12 +46,15 @@ class Probe:
 
     Attributes:
         source, sink: the two clients.
+        events: MIDI that is sent along with the signal.
+        may_start: asked at the beginning of each cycle whether the signal may begin with it.
     """
 
     def __init__(self, signal: Audio, *, inputs: Sequence[str], outputs: Sequence[str], midi: str = "") -> None:
         """Connect to the named ports; nothing is played yet."""
         self.signal = signal
         self.events: list[MidiEvent] = []
+        self.may_start: Callable[[], bool] = lambda: True
         self.source = jack.Client("probe-source", no_start_server=True)
         self.sink = jack.Client("probe-sink", no_start_server=True)
         self._outs = [self.source.outports.register(f"out_{i}") for i in range(len(inputs))]
@@ -78,7 +76,7 @@ class Probe:
 
     def _play(self, n: int) -> None:
         self._midi.clear_buffer()
-        if self._armed and self._start < 0:
+        if self._armed and self._start < 0 and self.may_start():
             self._start = self.source.last_frame_time
         at = self.source.last_frame_time - self._start if self._start >= 0 else len(self.signal[0])
         block = np.zeros((len(self._outs), n), np.float32)

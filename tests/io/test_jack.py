@@ -12,11 +12,11 @@ from rtsep.config import MidiBinding, MidiMessage
 from rtsep.control.midi_map import install
 from rtsep.engine.session import Engine
 from rtsep.errors import DeviceError
-from rtsep.io.jack_client import OUTPUT_PORTS, JackBackend
+from rtsep.io.jack_client import CAPTURE, OUTPUT_PORTS, PLAYBACK, JackBackend
 from rtsep.models.passthrough import SHARES
 from rtsep.models.separator import Audio
 from rtsep.realtime import layout as at
-from tests.io.jack_probe import CAPTURE, PLAYBACK, engine_on_jack, latency_range, probed, wait_until
+from tests.io.jack_probe import engine_on_jack, latency_range, probed, wait_until
 from tests.jack_server import StartServer
 
 pytestmark = pytest.mark.jack

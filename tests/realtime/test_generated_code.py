@@ -10,6 +10,7 @@ import pytest
 from numba import cfunc, types
 
 from rtsep.realtime.callbacks import jack_process, portaudio_process
+from rtsep.realtime.latency_callback import jack_latency
 
 CALLBACKS = {"jack": jack_process, "portaudio": portaudio_process}
 
@@ -62,6 +63,10 @@ def test_a_callback_neither_allocates_nor_raises_nor_calls_anybody_by_name(reach
 )
 def test_words_between_threads_are_loaded_and_stored_atomically(reached: Reached, word: str) -> None:
     assert re.search(word, reached.code)
+
+
+def test_the_answer_about_latencies_never_asks_for_the_gil() -> None:
+    assert Reached(jack_latency).foreign == []
 
 
 def test_an_allocation_and_an_exception_would_be_found() -> None:

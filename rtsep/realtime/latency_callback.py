@@ -1,0 +1,49 @@
+"""What JACK's server asks whenever the graph changes: how late are your outputs behind your inputs?
+
+The server waits for the answer and serves no other request meanwhile. In Python it would have to take the GIL, and if the thread
+that holds the GIL is itself waiting for the server (python-rtmidi closes its JACK ports that way), both wait for ever. So the
+answer is compiled. JACK's notification thread only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray, cfunc, njit, types
+
+from rtsep.realtime import layout as at
+from rtsep.realtime.atomics import (
+    as_int64,
+    as_uint32,
+    call_i32_of_i64,
+    call_i32_of_i64_i32_i64,
+    load_relaxed,
+)
+
+
+@njit(nogil=True, error_model="numpy", cache=True)
+def _pass_on(ctx, mode, sources, source_count, sinks, sink_count):  # type: ignore[no-untyped-def]
+    """Give every sink port the range of all connected source ports, plus our latency."""
+    ours = load_relaxed(carray(as_int64(ctx[at.A_HEADER]), at.HEADER_WORDS), at.LATENCY)
+    reach = carray(as_uint32(ctx[at.A_LATENCY_RANGE]), 2)  # jack_latency_range_t: least, greatest
+    low, high, connected = np.int64(0), np.int64(0), False
+    for i in range(source_count):
+        port = ctx[sources + i]
+        if call_i32_of_i64(ctx[at.F_PORT_CONNECTED], port) == 0:
+            continue
+        call_i32_of_i64_i32_i64(ctx[at.F_GET_LATENCY], port, np.int32(mode), ctx[at.A_LATENCY_RANGE])
+        low = min(low, np.int64(reach[0])) if connected else np.int64(reach[0])
+        high = max(high, np.int64(reach[1]))
+        connected = True
+    reach[0], reach[1] = np.uint32(low + ours), np.uint32(high + ours)
+    for i in range(sink_count):
+        call_i32_of_i64_i32_i64(ctx[at.F_SET_LATENCY], ctx[sinks + i], np.int32(mode), ctx[at.A_LATENCY_RANGE])
+
+
+@cfunc(types.void(types.int32, types.CPointer(types.int64)), error_model="numpy", cache=True)
+def jack_latency(mode, context):  # type: ignore[no-untyped-def]
+    """JackLatencyCallback: outputs lag inputs by our latency, forwards for capture, backwards for playback."""
+    ctx = carray(context, at.CONTEXT_WORDS)
+    if mode == at.CAPTURE:
+        _pass_on(ctx, mode, at.IN_PORTS, at.CHANNELS, at.OUT_PORTS, at.OUTPUTS)
+    else:
+        _pass_on(ctx, mode, at.OUT_PORTS, at.OUTPUTS, at.IN_PORTS, at.CHANNELS)
