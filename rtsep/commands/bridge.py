@@ -1,7 +1,7 @@
 """Work for the rtsep plug-ins in DAWs: one model per plug-in instance, until Ctrl-C.
 
-Plug-ins start it by themselves when none runs; start it by hand to choose the model and to see what happens. One bridge serves all
-plug-ins of a user, in any number of DAWs. Without it plug-ins pass their input on with the same delay.
+Plug-ins start it by themselves when none runs; start it by hand to choose the model and to see what happens. One bridge serves
+all plug-ins of a user, in any number of DAWs. Without it plug-ins pass their input on with the same delay.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--model", metavar="NAME", help="model for plug-ins that ask for none (rtsep models)")
     parser.add_argument("-t", "--tier", metavar="NAME", help="trade-off of latency and quality (rtsep models)")
     parser.add_argument("--runtime", choices=("auto", "onnx", "torch"), help="what computes the model")
-    parser.add_argument("--on-demand", action="store_true", help="end by itself when the last plug-in has gone (plug-ins start it so)")
+    parser.add_argument("--on-demand", action="store_true", help="end when the last plug-in has gone (plug-ins start it so)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
 """How late an effect is, and a queue that makes it as late as it is, always.
 
-pedalboard gives back what an effect has ready, which need not be as much as went in: a limiter that looks ahead may keep its first
-frames to itself (and is then on time) or give zeros first (and is late), depending on the block size. So both are measured, with
-the very hop that will be used:
+pedalboard gives back what an effect has ready, which need not be as much as went in: a limiter that looks ahead may keep its
+first frames to itself (and is then on time) or give zeros first (and is late), depending on the block size. So both are
+measured, with the very hop that will be used:
 
     offset    output frame k is input frame k - offset
     shortage  frames that are missing at worst, m hops fed: max over m of (m * hop - frames that came)

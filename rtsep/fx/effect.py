@@ -1,7 +1,7 @@
 """An effect as a chain uses it: something that takes a hop and gives back frames, with knobs by name.
 
-Three kinds: pedalboard's own, VST3 plug-ins (one instance, or one per side if the plug-in is mono) and the ducker, which also hears
-another stem.
+Three kinds: pedalboard's own, VST3 plug-ins (one instance, or one per side if the plug-in is mono) and the ducker, which also
+hears another stem.
 """
 
 from __future__ import annotations
@@ -55,8 +55,10 @@ class BuiltinEffect:
         knobs = BUILTINS[self._name].knobs
         if knob not in knobs:
             raise UsageError(f'Effect "{self._name}" has no knob "{knob}".{nearest(knob, knobs)} Knobs: {", ".join(knobs)}.')
-        low, high = knobs[knob].low, min(knobs[knob].high, self._rate * 0.49 if knob.endswith("frequency_hz") else knobs[knob].high)
-        setattr(self._unit, knob, min(max(float(value), low), high))
+        high = knobs[knob].high
+        if knob.endswith("frequency_hz"):
+            high = min(high, 0.49 * self._rate)
+        setattr(self._unit, knob, min(max(float(value), knobs[knob].low), high))
 
     def process(self, block: Audio, side: Audio) -> Audio:
         """Process one block."""

@@ -44,7 +44,8 @@ class Insert:
         self._queue = Queue(self.plan.alignment)
         self._fresh = True
         if self.effect is not None:
-            self._run(silence, silence)
+            self._run(self.effect, silence, silence)
+        if self.effect is not None:
             self.effect.reset()
             self._queue = Queue(self.plan.alignment)
 
@@ -68,7 +69,7 @@ class Insert:
         if self.effect is None:
             wet: Audio | None = None
         else:
-            wet = self._run(block, side)  # also while bypassed: it keeps up, so that it can come back
+            wet = self._run(self.effect, block, side)  # also while bypassed: it keeps up, so that it can come back
         before = goal if self._fresh else self._share
         self._share, self._fresh = goal, False
         if wet is None or before == goal == 0.0:
@@ -78,10 +79,9 @@ class Insert:
         share = np.float32(before) + self._ramp * np.float32(goal - before)
         return dry + (wet - dry) * share
 
-    def _run(self, block: Audio, side: Audio) -> Audio | None:
-        assert self.effect is not None
+    def _run(self, effect: Effect, block: Audio, side: Audio) -> Audio | None:
         try:
-            came = self.effect.process(block, side)
+            came = effect.process(block, side)
         except (ValueError, RuntimeError, TypeError) as error:
             self._take_out(f"failed: {error}")
             return None

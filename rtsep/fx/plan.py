@@ -1,6 +1,7 @@
 """From a rig's `[fx]` table to what the inference process is told: which effects, how late each is, which words move them.
 
-Plug-ins are loaded and measured in processes of their own, so a plug-in that crashes or is missing is known before any music plays.
+Plug-ins are loaded and measured in processes of their own, so a plug-in that crashes or is missing is known before any music
+plays.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ class _Words:
 
     def take(self, where: str) -> int:
         if self._next >= at.PARAMS:
-            raise ConfigError(f"{where}: there are more knobs than the {at.PARAMS - at.FX} that can be moved live. Use fewer effects.")
+            count = at.PARAMS - at.FX
+            raise ConfigError(f"{where}: there are more knobs than the {count} that can be moved live. Use fewer effects.")
         self._next += 1
         return self._next - 1
 

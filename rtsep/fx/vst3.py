@@ -1,7 +1,7 @@
 """VST3 plug-ins: where they are, by which name they are asked for, and how they are loaded.
 
-Loading runs the plug-in's code, which may crash; whatever must survive that calls `probe` instead, which loads in a process of its
-own.
+Loading runs the plug-in's code, which may crash; whatever must survive that calls `probe` instead, which loads in a process of
+its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from rtsep.errors import RtsepError, UsageError, nearest
 from rtsep.fx.alignment import Alignment
 
-_PROBE_S = 60.0
+_PROBE_S = 20.0
 
 
 class PluginError(RtsepError):
@@ -89,7 +89,9 @@ def load(path: Path) -> Any:
         raise PluginError(f"{path.name} cannot be loaded: {error}") from error
 
 
-def probe(path: Path, *, hop: int = 1024, rate: int = 44_100, settings: dict[str, Any] | None = None, state: str = "") -> PluginInfo:
+def probe(
+    path: Path, *, hop: int = 1024, rate: int = 44_100, settings: dict[str, Any] | None = None, state: str = ""
+) -> PluginInfo:
     """Load and measure a plug-in in a process of its own.
 
     Args:

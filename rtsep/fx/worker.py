@@ -9,8 +9,8 @@ import msgspec
 from rtsep.engine import worker
 from rtsep.engine.request import WorkerEvent, WorkerRequest
 from rtsep.fx.plan import FxPlan
-from rtsep.fx.separator import SeparatorWithEffects
 from rtsep.fx.sentry import Sentry
+from rtsep.fx.separator import SeparatorWithEffects
 from rtsep.models.separator import Separator
 from rtsep.realtime.segment import Segment
 

@@ -1,8 +1,8 @@
 """Where DAW plug-ins and the engine meet: one folder of the user's own, one file per plug-in instance.
 
 The plug-in makes the file and holds a lock on it while it lives (`rtsep/plugin/SharedSegment.hpp` has the rules; this module is
-their other side). A file whose lock is free belongs to a DAW that ended without goodbye and is removed. Before a file is mapped its
-owner, mode, magic and version are checked: only what this user's own processes made is opened.
+their other side). A file whose lock is free belongs to a DAW that ended without goodbye and is removed. Before a file is mapped
+its owner, mode, magic and version are checked: only what this user's own processes made is opened.
 
 Control threads only.
 """
@@ -118,11 +118,11 @@ def _check(path: Path, descriptor: int) -> None:
         _put(descriptor, at.BRIDGE_VERSION, at.VERSION)
         _put(descriptor, at.BRIDGE_STATE, at.BRIDGE_REFUSED)
         raise VersionMismatchError(
-            f"A plug-in (process {header[at.HOST_PID]}) speaks version {header[at.VERSION_WORD]} of the segment, this engine version "
-            f"{at.VERSION}. Build the plug-in anew with tools/build_plugin, then load the project again."
+            f"A plug-in (process {header[at.HOST_PID]}) speaks version {header[at.VERSION_WORD]} of the segment, this engine "
+            f"version {at.VERSION}. Build the plug-in anew with tools/build_plugin, then load the project again."
         )
     if header[at.CAPACITY] != at.PLUGIN_CAPACITY:
-        raise DeviceError(f"{path} has rings of {header[at.CAPACITY]} frames instead of {at.PLUGIN_CAPACITY}. Build the plug-in anew.")
+        raise DeviceError(f"{path} has rings of {header[at.CAPACITY]} frames, not {at.PLUGIN_CAPACITY}. Build the plug-in anew.")
 
 
 def _put(descriptor: int, word: int, value: int) -> None:

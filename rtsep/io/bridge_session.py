@@ -1,7 +1,7 @@
 """One plug-in instance and the model that works for it.
 
-The plug-in asks (rate, block, tier, model), the session answers with a layout and keeps an inference process at work on the segment.
-Whatever goes wrong is said in the segment, where the DAW shows it, and the plug-in goes on with the delayed input.
+The plug-in asks (rate, block, tier, model), the session answers with a layout and keeps an inference process at work on the
+segment. Whatever goes wrong is said in the segment, where the DAW shows it, and the plug-in goes on with the delayed input.
 """
 
 from __future__ import annotations
@@ -60,10 +60,11 @@ def plan(choice: EngineTable, *, model: str, tier_number: int, rate: int, block:
         tier = live[min(tier_number, len(live)) - 1]
     spec = registry.describe(card.name, tier.name, rate=rate)
     if spec.rate != rate:
-        raise ModelError(f'Model "{card.name}" works at {spec.rate} Hz and the project at {rate} Hz. Set the project to {spec.rate} Hz.')
+        raise ModelError(f'Model "{card.name}" works at {spec.rate} Hz, the project at {rate} Hz. Set the project to {spec.rate} Hz.')
     latency = live_budget(spec, block).frames
     if latency + spec.latency + 4 * spec.hop + 2 * at.MAX_BLOCK > at.PLUGIN_CAPACITY:
-        raise ModelError(f'Tier "{tier.name}" of "{card.name}" has too much latency for a plug-in. Tiers: {", ".join(card.tier_names)}.')
+        known = ", ".join(card.tier_names)
+        raise ModelError(f'Tier "{tier.name}" of "{card.name}" has too much latency for a plug-in. Tiers: {known}.')
     return Plan(card, tier, spec, latency)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from rtsep.config import FxTable
 from rtsep.fx.plan import FxPlan, make_plan
-from rtsep.fx.separator import SeparatorWithEffects
 from rtsep.fx.sentry import Sentry
+from rtsep.fx.separator import SeparatorWithEffects
 from rtsep.models import registry
 from rtsep.models.separator import Audio
 from rtsep.realtime import layout as at

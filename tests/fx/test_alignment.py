@@ -26,7 +26,9 @@ class Lookahead:
         return out
 
 
-@given(delay=st.integers(0, 900), trims=st.booleans(), granule=st.sampled_from([1, 64, 300]), hop=st.sampled_from([128, 512, 1000]))
+@given(
+    delay=st.integers(0, 900), trims=st.booleans(), granule=st.sampled_from([1, 64, 300]), hop=st.sampled_from([128, 512, 1000])
+)
 def test_behind_its_queue_an_effect_is_exactly_as_late_as_measured(delay: int, trims: bool, granule: int, hop: int) -> None:
     alignment = measure(Lookahead(delay, trims, granule), hop, reported=delay)
     effect, queue = Lookahead(delay, trims, granule), Queue(alignment)

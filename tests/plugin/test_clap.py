@@ -220,15 +220,17 @@ def assert_sum(out: Audio, music: Audio, latency: int) -> None:
     np.testing.assert_allclose(total, expected, atol=1.2e-7)  # while stems fade to shares of the dry mix; measured 6e-8
 
 
-def test_two_instances_have_models_and_faders_of_their_own(plugins: Path, plugin: ClapPlugin, bridge: Bridge, music: Audio) -> None:
+def test_two_instances_have_models_and_faders_of_their_own(
+    plugins: Path, plugin: ClapPlugin, bridge: Bridge, music: Audio
+) -> None:
     other = ClapPlugin(plugins / "rtsep-stereo.clap")
     plugin.activate(RATE, 512)
     other.activate(RATE, 256)
     first, second = [], []
     for start in range(0, music.shape[1], 512):
         first.append(plugin.process(music[:, start : start + 512], Offline=1))
-        for half in (start, start + 256):
-            second.append(other.process(-music[:, half : half + 256], Offline=1, Drums_mute=1))
+        halves = (-music[:, half : half + 256] for half in (start, start + 256))
+        second.extend(other.process(half, Offline=1, Drums_mute=1) for half in halves)
     assert_exact(np.concatenate(first, axis=1), music, plugin.latency)
     np.testing.assert_array_equal(
         np.concatenate(second, axis=1)[:, RATE:], (-0.75 * shifted(music, other.latency))[:, RATE:]
@@ -254,8 +256,8 @@ def test_a_plug_in_starts_its_engine_and_the_engine_ends_without_plug_ins(
     """The command is a stand-in that calls the real one with another model and a shorter time to linger."""
     starter = place.parent / "starter"
     starter.write_text(
-        f'#!/bin/sh\nexec "{sys.executable}" -c "import sys, rtsep.io.bridge_service as b; b.IDLE_S = 0.5; from rtsep.cli import main;'
-        ' sys.exit(main(sys.argv[1:]))" "$@" --model passthrough\n'
+        f'#!/bin/sh\nexec "{sys.executable}" -c "import sys, rtsep.io.bridge_service as b; b.IDLE_S = 0.5;'
+        ' from rtsep.cli import main; sys.exit(main(sys.argv[1:]))" "$@" --model passthrough\n'
     )
     starter.chmod(0o700)
     monkeypatch.setenv("RTSEP_BRIDGE_COMMAND", str(starter))

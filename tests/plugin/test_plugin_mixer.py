@@ -89,7 +89,7 @@ fader_positions = st.tuples(*[levels] * 4, *[switches] * 8, levels)
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from([16, 100, 256, 700]), fader_positions, st.booleans(), st.sampled_from([LATENCY, LATENCY, 1200])),
+        st.tuples(st.sampled_from([16, 100, 256, 700]), fader_positions, st.booleans(), st.sampled_from([LATENCY, 1200])),
         min_size=4,
         max_size=24,
     )

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.plugin.clap_host import ClapPlugin
 
 from rtsep.errors import DeviceError
 from rtsep.io import bridge as meeting
 from rtsep.realtime import layout as at
 from rtsep.realtime.segment import Segment
+from tests.plugin.clap_host import ClapPlugin
 
 PLUGIN = Path(__file__).parents[2] / "rtsep" / "plugin"
 HEADER = (PLUGIN / "rtsep_segment.h").read_text()
@@ -41,8 +41,8 @@ def test_every_word_of_the_talk_is_in_the_header() -> None:
 def test_rows_lie_at_the_same_offsets_and_the_size_is_the_same(tmp_path: Path) -> None:
     source = tmp_path / "offsets.cpp"
     source.write_text(
-        '#include "rtsep_segment.h"\nextern "C" { size_t offsets[] = {rtsep::TAGS_OFFSET, rtsep::PARAMS_OFFSET, rtsep::METERS_OFFSET,'
-        " rtsep::SOURCE_OFFSET, rtsep::STEMS_OFFSET, rtsep::SEGMENT_BYTES}; }\n"
+        '#include "rtsep_segment.h"\nextern "C" { size_t offsets[] = {rtsep::TAGS_OFFSET, rtsep::PARAMS_OFFSET,'
+        " rtsep::METERS_OFFSET, rtsep::SOURCE_OFFSET, rtsep::STEMS_OFFSET, rtsep::SEGMENT_BYTES}; }\n"
     )
     library = tmp_path / "offsets.so"
     subprocess.run(["g++", "-shared", "-fPIC", "-I", PLUGIN, source, "-o", library], check=True)
@@ -92,7 +92,8 @@ def test_a_link_is_not_followed(instance: Path) -> None:
 def test_another_version_is_refused_and_the_plug_in_is_told(instance: Path) -> None:
     words = np.memmap(instance, np.int64, "r+", shape=(at.HEADER_WORDS,))
     words[at.VERSION_WORD] = at.VERSION + 1
-    with pytest.raises(meeting.VersionMismatchError, match=f"version {at.VERSION + 1} .* version {at.VERSION}.*tools/build_plugin"):
+    says = f"version {at.VERSION + 1} .* version {at.VERSION}.*tools/build_plugin"
+    with pytest.raises(meeting.VersionMismatchError, match=says):
         meeting.open_instance(instance)
     assert words[at.BRIDGE_VERSION] == at.VERSION
     assert words[at.BRIDGE_STATE] == at.BRIDGE_REFUSED
