@@ -42,6 +42,10 @@ class AudioTable(_Strict, frozen=True):
     client_name: str = "rtsep"
     connect: bool = False
     """JACK: connect to the system's ports at the start."""
+    input_channels: tuple[int, ...] = ()
+    """Channels of the interface that are heard, from 1: two, or one for both sides. Empty: 1 and 2."""
+    outputs: dict[str, tuple[int, int]] = {}
+    """Channels on which `mix` and stems are played, as `vocals = [3, 4]`. Empty: mix on 1 and 2, stems on 3 to 10 if there."""
 
 
 class StemTable(_Strict, frozen=True):

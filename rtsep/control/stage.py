@@ -61,7 +61,7 @@ def choose_backend(rig: Rig, *, listen: bool = True) -> Backend:
         return NullBackend()
     if audio.backend == "jack" or (audio.backend == "auto" and not (audio.input or audio.output) and server_is_running()):
         return JackBackend(audio.client_name, connect=audio.connect or not listen)
-    return PortAudioBackend(audio.input, audio.output, listen=listen)
+    return PortAudioBackend(audio.input, audio.output, listen=listen, heard=audio.input_channels, played=audio.outputs)
 
 
 def backend_or_none(rig: Rig, *, listen: bool) -> Backend | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,9 @@ import msgspec
 
 from rtsep.engine.session import Engine, StreamFormat
 from rtsep.errors import DeviceError
+from rtsep.io.channel_map import channel_map
 from rtsep.io.jack_client import quiet_stderr
+from rtsep.io.portaudio_streams import Streams
 from rtsep.models.separator import LatencyTerm
 from rtsep.realtime import layout as at
 
@@ -149,16 +152,44 @@ def find_device(available: list[Device], wanted: str, direction: Direction, defa
     raise DeviceError(f"{problem}. Candidates:\n  {listed}\nList them with: rtsep devices")
 
 
+def _clocks_differ(source: Device, sink: Device) -> bool:
+    """Whether two devices run on quartzes of their own; all of a JACK server's share one."""
+    return source.index != sink.index and not (source.host == sink.host and sink.host.startswith("JACK"))
+
+
 class PortAudioBackend:
     """A duplex stream that runs an engine; with `listen=False`, output alone."""
 
     name = "portaudio"
 
-    def __init__(self, input_name: str = "", output_name: str = "", *, rate: int | None = None, listen: bool = True) -> None:
+    def __init__(
+        self,
+        input_name: str = "",
+        output_name: str = "",
+        *,
+        rate: int | None = None,
+        listen: bool = True,
+        heard: Sequence[int] = (),
+        played: Mapping[str, Sequence[int]] | None = None,
+        two_clocks: bool | None = None,
+    ) -> None:
+        """Remember what to open.
+
+        Args:
+            input_name: part of a device's name, empty for the default one.
+            output_name: the same.
+            rate: Hz, None for the output's own.
+            listen: whether there is an input at all.
+            heard: input channels, see `channel_map`.
+            played: output channels, see `channel_map`.
+            two_clocks: whether input and output drift apart; None: if they are two devices.
+        """
         self._names = input_name, output_name
         self._rate = rate
         self._listen = listen
-        self._stream: Any = None
+        self._heard, self._played = heard, played
+        self._two_clocks = two_clocks
+        self._streams: Streams | None = None
 
     def open(self) -> StreamFormat:
         """Find the devices and a rate both take.
@@ -187,50 +218,29 @@ class PortAudioBackend:
 
         Raises:
             DeviceError: the device is busy or refuses the stream.
+            ConfigError: it lacks a channel that the map names.
         """
-        from rtsep.realtime.callbacks import portaudio_process
-
-        sounddevice = self._sounddevice
-        ffi, words = sounddevice._ffi, engine.context.words
-        heard = min(at.CHANNELS, self.input.inputs) if self.input else 0
-        played = at.OUTPUTS if self.output.outputs >= at.OUTPUTS else min(at.CHANNELS, self.output.outputs)
-        words[at.IN_CHANNELS], words[at.OUT_CHANNELS] = heard, played
-        callback = ffi.cast("PaStreamCallback *", portaudio_process.address)
-        shared = {
-            "blocksize": 0,
-            "samplerate": engine.stream.rate,
-            "dtype": "float32",
-            "latency": "low",
-            "callback": callback,
-            "userdata": ffi.cast("void *", words.ctypes.data),
-            "wrap_callback": None,
-        }
+        source, sink = self.input, self.output
+        channels = channel_map(source.inputs if source else 0, sink.outputs, heard=self._heard, played=self._played)
+        apart = source is not None and (_clocks_differ(source, sink) if self._two_clocks is None else self._two_clocks)
         try:
             with quiet_stderr():
-                if self.input:
-                    both = (self.input.index, self.output.index)
-                    self._stream = sounddevice._StreamBase("duplex", device=both, channels=(heard, played), **shared)
-                else:
-                    self._stream = sounddevice._StreamBase("output", device=self.output.index, channels=played, **shared)
-                self._stream.start()
-        except sounddevice.PortAudioError as error:
-            raise DeviceError(
-                f"{self.output} refuses the stream: {error}. Is another program using it? See: rtsep devices"
-            ) from error
+                self._streams = Streams(
+                    self._sounddevice, engine, source.index if source else None, sink.index, channels, two_clocks=apart
+                )
+        except self._sounddevice.PortAudioError as error:
+            raise DeviceError(f"{sink} refuses the stream: {error}. Is another program using it? See: rtsep devices") from error
         time.sleep(_SETTLE_S)
+        engine.stream = msgspec.structs.replace(engine.stream, device_terms=self._streams.wait_for_lock())
         engine.set_block(int(engine.segment.header[at.LONGEST_BLOCK]) or _FIRST_GUESS)
 
     def device_terms(self) -> tuple[LatencyTerm, ...]:
         """What the driver says of its own delay."""
-        said = self._stream.latency
-        seconds = said if isinstance(said, tuple) else (0.0, said)
-        names = ("device input (driver's word)", "device output (driver's word)")
-        return tuple(LatencyTerm(name, round(s * self._stream.samplerate)) for name, s in zip(names, seconds, strict=True))
+        return self._streams.device_terms() if self._streams else ()
 
     def stop(self) -> None:
-        """Stop and close the stream, and let the device go."""
-        if self._stream is not None and not _server_has_gone():
-            self._stream.stop()
-            self._stream.close()
-        self._stream = None
+        """Stop and close the streams, and let the device go."""
+        if self._streams is not None and not _server_has_gone():
+            self._streams.close()
+        self._streams = None
         release()

@@ -23,6 +23,8 @@ from rtsep.realtime.atomics import (
 from rtsep.realtime.block import advance, listen, playable, process, wait_for_model
 from rtsep.realtime.midi import receive
 from rtsep.realtime.mixer import render
+from rtsep.realtime.two_clocks import WORDS as BRIDGE_WORDS
+from rtsep.realtime.two_clocks import deliver
 
 _SCRATCH = (at.CHANNELS + at.OUTPUTS, at.MAX_BLOCK)
 SCRATCH_FLOATS = _SCRATCH[0] * _SCRATCH[1] + 8
@@ -83,6 +85,23 @@ def jack_process(n, context):  # type: ignore[no-untyped-def]
     return np.int32(0)
 
 
+@njit(nogil=True, error_model="numpy", cache=True)
+def _interleave(ctx, outs, played, start, n):  # type: ignore[no-untyped-def]
+    """Put n frames of every output on its channel of the device; a device with one channel gets the mean of left and right."""
+    wide = ctx[at.OUT_CHANNELS]
+    if wide == 1:
+        for k in range(n):
+            played[start + k] = np.float32(0.5) * (outs[0, k] + outs[1, k])
+        return
+    for k in range(start * wide, (start + n) * wide):
+        played[k] = np.float32(0)
+    for c in range(at.OUTPUTS):
+        channel = ctx[at.OUT_MAP + c]
+        if channel >= 0:
+            for k in range(n):
+                played[(start + k) * wide + channel] = outs[c, k]
+
+
 @cfunc(
     types.int32(
         types.CPointer(types.float32),
@@ -96,7 +115,7 @@ def jack_process(n, context):  # type: ignore[no-untyped-def]
     cache=True,
 )
 def portaudio_process(source, sink, frames, _times, flags, context):  # type: ignore[no-untyped-def]
-    """PaStreamCallback for interleaved float32; a single input channel feeds both sides, missing outputs are left out."""
+    """PaStreamCallback for interleaved float32; the channel maps say what is heard and played where."""
     ctx = carray(context, at.CONTEXT_WORDS)
     saved = flush_to_zero()
     h = carray(as_int64(ctx[at.A_HEADER]), at.HEADER_WORDS)
@@ -111,13 +130,14 @@ def portaudio_process(source, sink, frames, _times, flags, context):  # type: ig
     start = np.int64(0)
     while start < total:
         n = min(total - start, np.int64(at.MAX_BLOCK))
-        for c in range(at.CHANNELS):
-            for k in range(n):
-                ins[c, k] = heard[(start + k) * wide_in + min(c, wide_in - 1)] if wide_in > 0 else np.float32(0)
+        if ctx[at.A_BRIDGE] != 0:
+            deliver(carray(as_int64(ctx[at.A_BRIDGE]), BRIDGE_WORDS), ins, n)
+        else:
+            for c in range(at.CHANNELS):
+                for k in range(n):
+                    ins[c, k] = heard[(start + k) * wide_in + ctx[at.IN_MAP + c]] if wide_in > 0 else np.float32(0)
         process(ctx, ins, outs, n)
-        for k in range(n):
-            for c in range(wide_out):
-                played[(start + k) * wide_out + c] = outs[c, k] if c < at.OUTPUTS else np.float32(0)
+        _interleave(ctx, outs, played, start, n)
         start += n
     restore_float_mode(saved)
     return np.int32(0)

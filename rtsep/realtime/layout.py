@@ -174,8 +174,8 @@ OUT_PORTS = 32
 IN_BUFFERS = 48
 OUT_BUFFERS = 56
 A_BRIDGE = 72  # words of the bridge between two device clocks, 0 without one
-IN_MAP = 74  # + channel: which input of the device it is
-OUT_MAP = 80  # + output: which output of the device it is played on, -1 for none
+IN_MAP = 88  # + channel: which input of the device it is
+OUT_MAP = 96  # + output: which output of the device it is played on, -1 for none
 
 # --- the mixer's own state ---------------------------------------------------------------------------------------------------
 MIXER_FLOATS = 128

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from numba import njit
 
+from rtsep.engine.session import Engine
+from rtsep.io.loop import through_jack
+from rtsep.io.portaudio import PortAudioBackend, release
 from rtsep.realtime import two_clocks as bridge
 from rtsep.realtime.two_clocks import TwoClocks, capture, deliver, steer
+from tests.jack_server import StartServer
 
 RATE = 48_000
 DAY_S = 86_400.0
@@ -110,3 +114,20 @@ def test_an_input_that_stops_is_silence_and_counted_and_locks_again_when_it_retu
             assert not out.any()
     assert clocks.slips == 1
     assert np.allclose(out, 1.0, atol=1e-4)
+
+
+@pytest.mark.jack
+def test_two_portaudio_streams_are_kept_together_and_state_their_delay(jack_server: StartServer) -> None:
+    jack_server(period=256, rate=44_100)
+    backend = PortAudioBackend("system", "system", two_clocks=True)
+    engine = Engine(backend.open(), model="passthrough", tier="12ms")
+    backend.start(engine)
+    try:
+        stated = engine.latency.total_frames
+        assert stated > engine.latency.frames
+        measured = through_jack("PortAudio:out_0", "PortAudio:in_0").frames
+        assert abs(measured - stated) <= 2 * 256  # a block on each side, as their callbacks are not tied to each other
+    finally:
+        backend.stop()
+        engine.stop()
+        release()
