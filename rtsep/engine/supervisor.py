@@ -142,6 +142,7 @@ class Supervisor:
 
     def _give_up(self, why: str) -> None:
         """Wait for the end, or for another model to be asked for."""
+        self.segment.header[at.GIVEN_UP] = 1
         self._become(WorkerState.FAILED, f"{why} The dry mix goes on.")
         while self._swap is None and not self._wait(_POLL_S):
             pass
@@ -149,6 +150,7 @@ class Supervisor:
     def _start_process(self) -> None:
         header = self.segment.header
         header[at.READY] = 0
+        header[at.GIVEN_UP] = 0
         header[at.EPOCH] += 1
         request = msgspec.structs.replace(self._request, epoch=int(header[at.EPOCH]))
         self._last_error = WorkerEvent(event="")

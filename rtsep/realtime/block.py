@@ -59,7 +59,10 @@ def listen(ctx, ins, n):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, error_model="numpy", cache=True)
 def wait_for_model(ctx, n):  # type: ignore[no-untyped-def]
-    """Under freewheel, wait until every hop that this block of n frames plays has been computed, or the patience is over."""
+    """Under freewheel, wait until every hop that this block of n frames plays has been computed.
+
+    The wait ends early if the model has been given up, the engine stops, or the patience is over.
+    """
     h = carray(as_int64(ctx[at.A_HEADER]), at.HEADER_WORDS)
     if load_acquire(h, at.FREEWHEEL) == 0:
         return
@@ -70,7 +73,9 @@ def wait_for_model(ctx, n):  # type: ignore[no-untyped-def]
         last = min(last, load_relaxed(h, at.END) - 1)
     needed = (last + h[at.MODEL_LATENCY]) // h[at.HOP]
     waited = 0
-    while load_acquire(h, at.NEXT_HOP) <= needed and load_relaxed(h, at.STOP) == 0 and waited < _PATIENCE_US:
+    while load_acquire(h, at.NEXT_HOP) <= needed and waited < _PATIENCE_US:
+        if load_relaxed(h, at.STOP) != 0 or load_relaxed(h, at.GIVEN_UP) != 0:
+            return
         call_i32_of_u32(ctx[at.F_USLEEP], np.uint32(_POLL_US))
         waited += _POLL_US
 

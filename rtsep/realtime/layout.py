@@ -64,6 +64,7 @@ END = 44  # feeder: frame after the last of the song, -1 while unknown
 XRUNS = 45  # host notifications: cycles the host says were missed
 LONGEST_BLOCK = 46  # audio thread: frames of the longest callback so far
 CLIPPED = 47  # audio thread: bit c set once output c has reached full scale; control clears it
+GIVEN_UP = 48  # supervisor: 1 if there is no model and none will come, so that nobody waits for one
 
 WAKE = 64  # sem_t: a hop of input is complete
 HISTOGRAM = 72  # 160 bins of hop computation time

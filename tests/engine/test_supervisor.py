@@ -96,6 +96,7 @@ def test_an_error_that_another_attempt_cannot_mend_is_told_once_and_not_retried(
         assert 'Did you mean "3ms"?' in supervisor.reason or 'Did you mean "12ms"?' in supervisor.reason
         assert said == [supervisor.reason]
         assert segment.header[at.EPOCH] == 1
+        assert segment.header[at.GIVEN_UP] == 1
     finally:
         supervisor.stop()
         segment.close()

@@ -144,6 +144,14 @@ def test_with_everything_muted_the_dry_mix_is_silent_too() -> None:
     assert not deck.play(noise(30_000)).any()
 
 
+def test_freewheel_does_not_wait_for_a_model_that_was_given_up() -> None:
+    deck, mix = Deck(), noise(20_000)
+    deck.header[at.FREEWHEEL] = deck.header[at.GIVEN_UP] = 1
+    deck.computing = False
+    # Each of the 157 blocks would else wait until the patience is over, 20 s, and the test with it.
+    assert np.array_equal(deck.play(mix)[:2], delayed(mix, deck.latency))
+
+
 def test_hops_of_a_process_that_was_replaced_are_not_played() -> None:
     deck = Deck()
     deck.play(constant(20_000))
