@@ -16,6 +16,7 @@ from rtsep.control.client import default_path
 from rtsep.control.console import Console
 from rtsep.control.local_socket import ControlServer
 from rtsep.control.midi_feedback import Feedback
+from rtsep.control.osc import OscServer
 from rtsep.control.web.launcher import MixerPage, PageAddress
 from rtsep.engine.session import Engine
 from rtsep.io.midi_out import MidiSender
@@ -30,6 +31,7 @@ class Hands:
 
     Attributes:
         console: does what is asked.
+        osc: the OSC server, if the rig wants one.
         page: the mixer page, if there is one.
     """
 
@@ -53,7 +55,7 @@ class Hands:
 
         Raises:
             ConfigError: a binding cannot work.
-            DeviceError: the page cannot listen there.
+            DeviceError: the page or OSC cannot listen there.
         """
         self._tell = tell
         self.console = Console(engine, rig, state=paths.state(), rig_file=rig_file, tell=tell)
@@ -68,6 +70,8 @@ class Hands:
         )
         self.console.on_rebind = self._feedback.rebind
         self._door = ControlServer(self.console, default_path())
+        osc = rig.osc
+        self.osc = OscServer(self.console, listen=osc.listen, port=osc.port, tell=tell) if osc.port else None
         self.page = MixerPage(engine, default_path(), listen=page.listen, port=page.port) if page else None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtsep-hands", daemon=True)
@@ -81,6 +85,8 @@ class Hands:
         except OSError as error:
             self._tell(f"rtsep ctl cannot reach this engine: {error}.")
         self._thread.start()
+        if self.osc:
+            self.osc.start()
         if self.page:
             self.page.start()
 
@@ -107,6 +113,8 @@ class Hands:
             self._thread.join()
         if self.page:
             self.page.stop()
+        if self.osc:
+            self.osc.stop()
         self.console.stop()
         self._door.stop()
         self._midi.stop()

@@ -88,7 +88,8 @@ class Tab:
         return answer["result"].get("value")
 
     def wait_for(self, script: str, *, seconds: float = 30) -> Any:
-        """Wait until JavaScript says something true, and return it."""
+        """Wait until JavaScript says something true, and return it; a page that nobody looks at draws nothing."""
+        self.call("Page.bringToFront")
         until = time.monotonic() + seconds
         while not (value := self.run(script)):
             assert time.monotonic() < until, f"never true: {script}"
