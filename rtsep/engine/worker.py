@@ -12,7 +12,6 @@ published.
 from __future__ import annotations
 
 import ctypes
-import gc
 import math
 import os
 import resource
@@ -28,6 +27,7 @@ import msgspec
 import numpy as np
 
 from rtsep.clock import MONOTONIC, Clock
+from rtsep.engine.real_time import calm_garbage, lock_memory, raise_priority
 from rtsep.engine.request import WorkerEvent, WorkerRequest
 from rtsep.errors import ModelError, RtsepError
 from rtsep.models import registry
@@ -41,7 +41,6 @@ from rtsep.stems import STEMS
 PATIENCE_MS = 250
 _WAIT_NS = 100_000_000
 _WARM_UP_STEPS = 3
-_PRIORITY = 4  # below JACK's clients (5) and server (10)
 
 
 class Inference:
@@ -133,7 +132,7 @@ class Inference:
         header[at.HISTOGRAM + bin_number] += 1
 
 
-class _Semaphore:
+class Semaphore:
     """Waiting for the audio thread's post, with a time limit on the monotonic clock."""
 
     def __init__(self, address: int) -> None:
@@ -141,6 +140,7 @@ class _Semaphore:
         self._address = ctypes.c_void_p(address)
 
     def wait(self, limit_ns: int) -> None:
+        """Return after a post, or when the limit has passed."""
         until = time.monotonic_ns() + limit_ns
         spec = (ctypes.c_long * 2)(until // 1_000_000_000, until % 1_000_000_000)
         self._wait(self._address, time.CLOCK_MONOTONIC, spec)
@@ -163,13 +163,6 @@ def _end_with_parent() -> None:
     os._exit(0)
 
 
-def _raise_priority() -> None:
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
-    except (PermissionError, OSError, AttributeError):
-        return  # works without; `rtsep doctor` says how to allow it
-
-
 def serve(request: WorkerRequest, wrap: Wrap | None = None) -> None:
     """Load the model and compute hops until the engine stops. Never returns early: raises what went wrong."""
     say(WorkerEvent(event="loading", text=f"{request.model} {request.tier}"))
@@ -183,14 +176,14 @@ def serve(request: WorkerRequest, wrap: Wrap | None = None) -> None:
     live = cast(Separator, separator)
     inference = Inference(segment, wrap(live, segment, request) if wrap else live, request.epoch)
     flush_to_zero()
-    gc.collect()
-    gc.freeze()
+    calm_garbage()
     if request.realtime:
-        _raise_priority()
+        lock_memory()
+        raise_priority()
     header[at.RESIDENT_KB] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     inference.announce()
     say(WorkerEvent(event="ready"))
-    semaphore = _Semaphore(segment.wake_address)
+    semaphore = Semaphore(segment.wake_address)
     while not header[at.STOP] and int(header[at.EPOCH]) == request.epoch:
         header[at.BEAT] += 1
         if inference.run_available(limit=4) == 0:
