@@ -133,14 +133,12 @@ class Tab:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
     def accessibility(self) -> list[dict[str, Any]]:
-        """What a screen reader is told: role, name and value of every node."""
+        """What a screen reader is told: role and name of every node."""
         nodes = self.call("Accessibility.getFullAXTree")["nodes"]
         return [
             {
                 "role": node.get("role", {}).get("value"),
                 "name": node.get("name", {}).get("value"),
-                "value": node.get("value", {}).get("value"),
-                "text": next((p["value"].get("value") for p in node.get("properties", []) if p["name"] == "valuetext"), None),
             }
             for node in nodes
             if not node.get("ignored")

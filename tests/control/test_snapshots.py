@@ -1,0 +1,225 @@
+"""Snapshots, morphs, the last state, and the console that does what is asked, on an engine that stands still."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from rtsep.config import Rig, SnapshotsTable
+from rtsep.control import commands as ask
+from rtsep.control.client import ControlClient, NotRunningError
+from rtsep.control.console import Console
+from rtsep.control.local_socket import ControlServer
+from rtsep.control.morph import Morph, between
+from rtsep.control.params import PARAMS
+from rtsep.control.saved_state import read_or_warn, write_whole
+from rtsep.control.snapshots import MAX_SNAPSHOTS, SnapshotBook
+from rtsep.control.stage import resume_faders
+from rtsep.engine.session import Engine, StreamFormat
+from rtsep.errors import RtsepError, UsageError
+
+VOCALS = "stem.vocals.gain_db"
+RIG = Rig(snapshots=SnapshotsTable(safe=("master.*",), morph=("verse", "chorus")))
+
+
+class Booth:
+    def __init__(self, folder: Path) -> None:
+        self.told: list[str] = []
+        self.engine = Engine(StreamFormat(48_000, 256), model="passthrough")
+        self.console = Console(self.engine, RIG, state=folder, tell=self.told.append)
+        self.params = self.console.params
+
+    def do(self, command: ask.Command) -> ask.Answer:
+        answer = self.console.execute(command)
+        assert answer.ok, answer.error
+        return answer
+
+
+@pytest.fixture
+def booth(tmp_path: Path) -> Iterator[Booth]:
+    made = Booth(tmp_path)
+    yield made
+    made.engine.stop()
+
+
+def test_a_recall_brings_everything_back_but_what_is_safe(booth: Booth) -> None:
+    for name, value in ((VOCALS, -6.0), ("stem.drums.mute", 1.0), ("master.gain_db", -3.0), ("midi.layer", 2.0)):
+        booth.params.set(name, value)
+    booth.do(ask.SnapshotStore("verse"))
+    for name in (VOCALS, "stem.drums.mute", "master.gain_db", "midi.layer"):
+        booth.params.set(name, 0.0)
+    booth.do(ask.SnapshotRecall("verse"))
+    assert booth.params.get(VOCALS) == pytest.approx(-6.0)
+    assert booth.params.get("stem.drums.mute") == 1.0
+    assert booth.params.get("master.gain_db") == 0.0, "safe by the rig"
+    assert booth.params.get("midi.layer") == 0.0, "always safe"
+
+
+def test_snapshots_outlive_the_engine_and_travel_as_toml(booth: Booth, tmp_path: Path) -> None:
+    booth.params.set(VOCALS, -6.0)
+    booth.do(ask.SnapshotStore("verse 1"))
+    text = booth.do(ask.SnapshotExport()).data
+    elsewhere = SnapshotBook(tmp_path / "elsewhere.toml", warn=booth.told.append)
+
+
+    assert elsewhere.take_in(tomllib.loads(text)) == ["verse 1"]
+    again = SnapshotBook(tmp_path / "elsewhere.toml", warn=booth.told.append)
+    assert again.recallable("verse 1")[VOCALS] == pytest.approx(-6.0)
+    assert SnapshotBook(tmp_path / "snapshots.toml", warn=booth.told.append).names == ["verse 1"]
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", "x" * 41, "morph", 'quo"te', "new\nline"])
+def test_a_snapshot_has_a_name_that_can_be_written_anywhere(booth: Booth, name: str) -> None:
+    assert "cannot name a snapshot" in booth.console.execute(ask.SnapshotStore(name)).error
+
+
+def test_the_book_does_not_grow_without_end(booth: Booth) -> None:
+    tables = {f"s{i}": {VOCALS: 0.0} for i in range(MAX_SNAPSHOTS)}
+    booth.console.book.take_in(tables)
+    with pytest.raises(UsageError, match="all there can be"):
+        booth.console.book.store("one more", booth.params)
+    booth.console.book.store("s0", booth.params)
+
+
+def test_what_a_file_holds_that_is_no_parameter_is_skipped_with_a_warning(tmp_path: Path) -> None:
+    told: list[str] = []
+    file = tmp_path / "book.toml"
+    file.write_text('[good]\n"stem.vocals.gain_db" = 99.0\n"stem.vocals.mute" = "yes"\n"stem.tuba.gain_db" = 1.0\n["../x"]\n')
+    book = SnapshotBook(file, warn=told.append)
+    assert book.recallable("good") == {VOCALS: 12.0}
+    assert len(told) == 3
+
+
+@pytest.mark.parametrize("content", [b"[verse", b"\xff\xfe", b"", b"verse = 1"])
+def test_a_broken_file_is_ignored_with_a_warning_and_not_destroyed(tmp_path: Path, content: bytes) -> None:
+    told: list[str] = []
+    file = tmp_path / "book.toml"
+    file.write_bytes(content)
+    assert SnapshotBook(file, warn=told.append).recallable if content else True
+    assert file.read_bytes() == content
+    assert bool(told) == content.startswith((b"[", b"\xff"))
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    file = tmp_path / "state.toml"
+    write_whole(file, "a = 1\n")
+
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(file, "b = \ud800")
+    assert read_or_warn(file, print) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [file], "no temporary file is left"
+
+
+def test_a_morph_moves_in_gain_and_arrives_exactly(booth: Booth) -> None:
+    booth.params.set(VOCALS, 0.0)
+    morph = Morph(booth.params, {VOCALS: -120.0, "stem.bass.mute": 1.0, "stem.bass.pan": 1.0}, 4.0, now_s=10.0)
+    assert morph.step(11.0)
+    assert booth.params.raw(VOCALS) == pytest.approx(0.75)
+    assert booth.params.get("stem.bass.mute") == 0.0
+    assert morph.step(12.5)
+    assert booth.params.get("stem.bass.mute") == 1.0
+    assert not morph.step(14.5)
+    assert (booth.params.raw(VOCALS), booth.params.get("stem.bass.pan")) == (0.0, 1.0)
+
+
+def test_a_hand_on_a_fader_takes_it_out_of_the_morph(booth: Booth) -> None:
+    morph = Morph(booth.params, {VOCALS: -120.0, "stem.bass.pan": 1.0}, 4.0, now_s=0.0)
+    morph.step(1.0)
+    booth.params.set(VOCALS, -3.0)
+    morph.step(5.0)
+    assert booth.params.get(VOCALS) == pytest.approx(-3.0)
+    assert booth.params.get("stem.bass.pan") == 1.0
+
+
+def test_the_morph_fader_moves_between_two_snapshots(booth: Booth) -> None:
+    booth.do(ask.SnapshotStore("verse"))
+    booth.params.set("stem.bass.pan", 1.0)
+    booth.do(ask.SnapshotStore("chorus"))
+    for share in (0.25, 1.0, 0.0):
+        booth.params.set("snapshot.morph", share)
+        booth.console.tick()
+        assert booth.params.get("stem.bass.pan") == pytest.approx(share)
+
+
+def test_between_leaves_out_what_only_one_side_names() -> None:
+    assert between({VOCALS: 0.0, "stem.bass.pan": 0.0}, {VOCALS: -120.0}, 0.5) == {VOCALS: 0.5}
+
+
+def test_the_last_state_is_kept_and_resumed(booth: Booth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTSEP_HOME", str(tmp_path))
+    booth.params.set(VOCALS, -4.5)
+    booth.params.set("stem.bass.solo", 1.0)
+    booth.console.save_state()
+    (tmp_path / "state").mkdir(exist_ok=True)
+    (tmp_path / "last.toml").rename(tmp_path / "state" / "last.toml")
+    booth.params.set(VOCALS, 0.0)
+    resume_faders(booth.params, booth.told.append)
+    assert booth.params.get(VOCALS) == pytest.approx(-4.5)
+    (tmp_path / "state" / "last.toml").write_bytes(b"[last\n\0")
+    resume_faders(booth.params, booth.told.append)
+    assert "ignored" in booth.told[-1]
+
+
+def test_a_full_disk_is_told_and_nothing_more(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    booth.params.set(VOCALS, -1.0)
+    booth.console.save_state()
+    assert "No space left" in booth.told[-1]
+    booth.do(ask.SnapshotStore("verse"))
+    assert "last until the end only" in booth.told[-1]
+
+
+def test_every_wish_has_an_answer(booth: Booth) -> None:
+    assert booth.do(ask.Set(VOCALS, -6.0)).data == pytest.approx(-6.0)
+    assert set(booth.do(ask.Get()).data) == set(PARAMS)
+    assert booth.do(ask.Describe()).data["stems"] == ["vocals", "drums", "bass", "other"]
+    assert booth.do(ask.Status()).data["state"]
+    assert 'Did you mean "stem.vocals.gain_db"' in booth.console.execute(ask.Set("stem.vocal.gain_db", 0.0)).error
+    assert "Stems: vocals" in booth.console.execute(ask.SoloOnly("tuba")).error
+    assert msgspec.json.encode(booth.do(ask.Status()))
+
+
+def test_the_local_socket_is_for_this_user_only_and_asks_the_engine(booth: Booth, tmp_path: Path) -> None:
+    door = ControlServer(booth.console, tmp_path / "run" / "control.sock")
+    assert door.start()
+    assert stat.S_IMODE(door.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(door.path.parent.stat().st_mode) == 0o700
+    with ControlClient(door.path) as client:
+        client.ask(ask.Set(VOCALS, -9.0))
+        assert client.ask(ask.Get(VOCALS)) == pytest.approx(-9.0)
+        with pytest.raises(RtsepError, match="There is no snapshot"):
+            client.ask(ask.SnapshotRecall("nothing"))
+    assert not ControlServer(booth.console, door.path).start(), "the first engine keeps its door"
+    door.stop()
+    with pytest.raises(NotRunningError, match="rtsep run"):
+        ControlClient(door.path)
+
+
+def test_a_socket_left_by_a_crash_is_replaced_and_a_rambling_guest_shown_out(booth: Booth, tmp_path: Path) -> None:
+
+
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as crashed:
+        crashed.bind(str(path))
+    door = ControlServer(booth.console, path)
+    assert door.start()
+    with socket.socket(socket.AF_UNIX) as guest:
+        guest.settimeout(10)
+        guest.connect(str(path))
+        guest.sendall(b"not json\n")
+        assert b"Not a request" in guest.recv(4096)
+        guest.sendall(b"x" * (ask.MAX_LINE + 10))
+        with contextlib.suppress(ConnectionResetError):
+            assert guest.recv(10) == b""
+    door.stop()
