@@ -18,6 +18,7 @@ from rtsep.realtime import layout as at
 from rtsep.realtime.midi import curve_at, position_of, receive
 from rtsep.realtime.segment import Context, Segment
 from rtsep.stems import STEMS
+from tests.control.desk import BLOCK, Desk, four_stems
 
 VOCALS = "stem.vocals.gain_db"
 PAN = "stem.vocals.pan"
@@ -247,3 +248,15 @@ def test_every_message_can_be_read_by_a_monitor() -> None:
     desk.send(*((0xB0, k & 0x7F, 1) for k in range(300)))
     assert desk.context.midi_log[0] == 300
     assert desk.context.midi_log[1 + 299 % at.MIDI_LOG] == 0xB0 << 16 | (299 & 0x7F) << 8 | 1
+
+
+def test_a_flood_between_two_blocks_loses_nothing_and_its_last_value_is_heard_in_the_next() -> None:
+    desk = Desk(four_stems(4 * BLOCK))
+    install(desk.context, [bind(VOCALS, map={"curve": "fader"})])
+    desk.play(BLOCK)
+    for sent in range(10_000):
+        receive(desk.context.words, 0xB0, 7, sent % 101)
+    receive(desk.context.words, 0xB0, 7, 0)
+    desk.play(2 * BLOCK)  # a block and a ramp
+    assert desk.segment.header[at.MIDI_EVENTS] == 10_001
+    assert not desk.play(BLOCK)[2:4].any()

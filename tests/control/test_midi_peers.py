@@ -1,0 +1,243 @@
+"""MIDI with real peers: JACK ports on a real server, virtual ports of rtmidi, floods, and what is sent back to controllers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtsep.config import MidiTable, Rig, load_rig, map_path
+from rtsep.control.hands import Hands
+from rtsep.control.midi_feedback import Feedback, Message
+from rtsep.control.midi_map import install
+from rtsep.control.params import ParamStore
+from rtsep.engine.session import Engine
+from rtsep.io.jack_client import JackBackend
+from rtsep.realtime.midi import receive
+from rtsep.realtime.segment import Context, Segment
+from rtsep.stems import STEMS
+from tests.control.test_midi_messages import bind
+
+VOCALS = "stem.vocals.gain_db"
+MAPS = ("nanokontrol2", "midimix", "launchcontrolxl", "xtouchmini", "mackie")
+
+
+def eventually(wanted: Callable[[], object], seconds: float = 20.0) -> None:
+    until = time.monotonic() + seconds
+    while not wanted():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+class Surface:
+    """A controller without a cable: what is sent to it is kept."""
+
+    def __init__(self, name: str) -> None:
+        rig_text = f'[midi]\nmaps = ["{name}"]\n'
+        self.segment = Segment.create(rate=48_000, hop=256, model_latency=0, latency=0, stems=STEMS)
+        self.context = Context(self.segment)
+        self.params = ParamStore(self.segment.params)
+        self.sent: list[Message] = []
+        self.table = rig_from(rig_text).midi
+        install(self.context, self.table.bind)
+        self.feedback = Feedback(
+            self.context, self.params, self.table.bind, self.sent.append, display=self.table.display == "mackie"
+        )
+
+    def look(self) -> list[Message]:
+        self.sent.clear()
+        self.feedback.look()
+        return list(self.sent)
+
+
+def rig_from(text: str) -> Rig:
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(text)
+        file.flush()
+        return load_rig(Path(file.name))
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_ready_map_moves_every_stem_and_the_master(name: str) -> None:
+    table: MidiTable = Surface(name).table
+    moved = {binding.to for binding in table.bind}
+    assert {f"stem.{stem}.{knob}" for stem in STEMS for knob in ("gain_db", "mute", "solo")} <= moved
+    assert {"master.gain_db", "master.karaoke"} <= moved
+    assert table.ports == table.out != ()
+    assert map_path(name).read_text().startswith("# ")
+    addresses = [(b.when.type, b.when.channel, b.when.number, b.layer) for b in table.bind]
+    assert len(set(addresses)) == len(addresses), "one control, one meaning"
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_light_follows_a_mute_that_somebody_else_pressed(name: str) -> None:
+    surface = Surface(name)
+    surface.look()
+    assert surface.look() == [], "nothing has changed"
+    surface.params.set("stem.drums.mute", 1)
+    (on,) = surface.look()
+    surface.params.set("stem.drums.mute", 0)
+    (off,) = surface.look()
+    assert on[:2] == off[:2]
+    assert (on[2] > 0, off[2]) == (True, 0)
+
+
+def test_motor_faders_go_where_the_page_puts_them_and_do_not_answer_themselves() -> None:
+    surface = Surface("mackie")
+    surface.look()
+    surface.params.set("stem.vocals.gain_db", 0.0)
+    surface.params.set("stem.drums.gain_db", -120.0)
+    sent = surface.look()
+    assert (0xE1, 0, 0) in sent
+    receive(surface.context.words, 0xE0, 0x12, 0x34)  # a hand on fader 1
+    assert not [message for message in surface.look() if message[0] == 0xE0]
+    for _ in range(3):
+        for message in surface.look():
+            if message[0] < 0xF0:
+                receive(surface.context.words, *message)  # a fader that reports its own motion
+    assert surface.look() == []
+
+
+def test_scribble_strips_show_names_and_values() -> None:
+    surface = Surface("mackie")
+    texts = {message[6]: bytes(message[7:-1]).decode() for message in surface.look() if message[0] == 0xF0}
+    assert [texts[7 * strip].strip() for strip in range(4)] == list(STEMS)
+    assert texts[56].strip() == "0.0"
+    surface.params.set("stem.vocals.gain_db", -12.5)
+    strips = [message for message in surface.look() if message[0] == 0xF0]
+    assert [bytes(message[7:-1]).decode().strip() for message in strips] == ["-12.5"]
+
+
+def test_a_controller_that_comes_back_is_told_everything() -> None:
+    surface = Surface("nanokontrol2")
+    first = surface.look()
+    surface.feedback.forget()
+    assert len(surface.look()) == len(first) > 10
+
+
+@pytest.fixture(scope="module")
+def jack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not shutil.which("jackd"):
+        pytest.skip("needs the Debian package jackd2")
+    name = f"rtsep-midi-{os.getpid()}"
+    log = (tmp_path_factory.mktemp("jack") / "log").open("w")
+    command = ["jackd", "--no-realtime", "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"]
+    server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JACK_DEFAULT_SERVER", name)
+        patch.setenv("JACK_NO_START_SERVER", "1")
+        patch.setenv("JACK_NO_AUDIO_RESERVATION", "1")
+        patch.setenv("RTSEP_HOME", str(tmp_path_factory.mktemp("home")))
+        from rtsep.io.jack_client import server_is_running
+
+        eventually(server_is_running)
+        yield name
+    server.terminate()
+    server.wait(20)
+    log.close()
+
+
+class Gig:
+    """An engine on a real JACK server with hands."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.told: list[str] = []
+        self.backend = JackBackend("rtsep-gig")
+        self.engine = Engine(self.backend.open(), model="passthrough", on_event=self.told.append)
+        self.params = ParamStore(self.engine.segment.params)
+        self.hands = Hands(self.engine, rig, tell=self.told.append)
+        self.backend.start(self.engine)
+        self.hands.start()
+
+    def stop(self) -> None:
+        self.hands.stop()
+        self.backend.stop()
+        self.engine.stop()
+
+
+@pytest.fixture
+def virtual(jack: str) -> Iterator[Any]:
+    """A controller of another program: a virtual output of rtmidi."""
+    import rtmidi
+
+    out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="controller")
+    out.open_virtual_port("out")
+    yield out
+    out.delete()
+
+
+def flood(out: Any, number: int, seconds: float, rate: int) -> int:
+    """Send controller messages evenly, the last one with value 100; returns how many."""
+    began, sent = time.monotonic(), 0
+    while (now := time.monotonic() - began) < seconds:
+        while sent < now * rate:
+            out.send_message([0xB0, number, sent % 128])
+            sent += 1
+        time.sleep(0.0005)
+    out.send_message([0xB0, number, 100])
+    return sent + 1
+
+
+@pytest.mark.jack
+def test_ten_thousand_messages_a_second_through_a_jack_port_end_at_the_last_value(virtual: Any) -> None:
+    import jack as jack_client
+
+    gig = Gig(Rig(midi=MidiTable(bind=(bind(VOCALS, number=7),))))
+    wire = jack_client.Client("wire", no_start_server=True)
+    try:
+        source = next(port for port in wire.get_ports(is_midi=True, is_output=True) if "controller" in port.name)
+        wire.connect(source, "rtsep-gig:midi_in")
+        sent = flood(virtual, 7, 1.0, 10_000)
+        eventually(lambda: abs(gig.params.get(VOCALS)) < 1e-4, seconds=5)
+        assert gig.engine.status().midi_events > 0.5 * sent  # what the transport lost on a busy machine never reached us
+    finally:
+        wire.close()
+        gig.stop()
+
+
+@pytest.mark.jack
+def test_a_port_is_found_by_a_part_of_its_name_and_again_after_it_was_unplugged(jack: str) -> None:
+    import rtmidi
+
+    gig = Gig(Rig(midi=MidiTable(ports=("contr*out",), bind=(bind(VOCALS, number=7),))))
+    try:
+        for value, wanted in ((100, 0.0), (0, -120.0)):
+            out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="controller")
+            out.open_virtual_port("out")
+            gig.params.set(VOCALS, -30.0)
+
+            def heard(wanted: float = wanted, out: Any = out, value: int = value) -> bool:
+                out.send_message([0xB0, 7, value])
+                return abs(gig.params.get(VOCALS) - wanted) < 1e-3
+
+            eventually(heard)
+            out.delete()
+            eventually(lambda: any("has gone" in text for text in gig.told))
+    finally:
+        gig.stop()
+
+
+@pytest.mark.jack
+def test_lights_reach_a_port_of_another_program(jack: str) -> None:
+    import rtmidi
+
+    heard: list[list[int]] = []
+    lights = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="controller")
+    lights.set_callback(lambda event, _data=None: heard.append(event[0]))
+    lights.open_virtual_port("in")
+    gig = Gig(Rig(midi=MidiTable(out=("controller",), bind=(bind("stem.vocals.mute", "note", 5),))))
+    try:
+        eventually(lambda: [0x90, 5, 0] in heard)
+        gig.params.set("stem.vocals.mute", 1)
+        eventually(lambda: [0x90, 5, 127] in heard)
+        assert len(heard) == 2
+    finally:
+        gig.stop()
+        lights.delete()
