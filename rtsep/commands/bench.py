@@ -3,6 +3,7 @@
   rtsep bench                      every live tier: hop times against their deadline, late hops, memory, start-up
   rtsep bench --model spleeter-2stems --tier 70ms --seconds 20
   rtsep bench --callbacks          our compiled callback beside a Python one while the GIL burns (needs jackd)
+  rtsep bench --control            from a controller's message to the sound it changes (needs jackd)
 
 Close other programs first. Figures go to stdout, talk to stderr.
 """
@@ -17,14 +18,15 @@ from typing import TypeVar
 import msgspec
 
 from rtsep.errors import UsageError
-from rtsep.evaluation import callbacks, load, startup
+from rtsep.evaluation import callbacks, control_delay, load, startup
 from rtsep.evaluation.callbacks import MissedCycles
+from rtsep.evaluation.control_delay import ControlDelay
 from rtsep.evaluation.load import TierLoad
 from rtsep.evaluation.machine import this_machine
 from rtsep.evaluation.startup import StartUp
 from rtsep.models import registry
 
-Measured = TypeVar("Measured", TierLoad, StartUp, MissedCycles)
+Measured = TypeVar("Measured", TierLoad, StartUp, MissedCycles, ControlDelay)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-t", "--tier", metavar="NAME", help="only this tier (of the default model, if none is named)")
     parser.add_argument("--seconds", type=float, default=8.0, metavar="S", help="music per figure (default: 8)")
     parser.add_argument("--callbacks", action="store_true", help="missed cycles of the audio callback instead")
+    parser.add_argument("--control", action="store_true", help="delay from a MIDI message to the sound instead")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
 
 
@@ -40,13 +43,17 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     if args.seconds <= 0:
         raise UsageError(f"--seconds takes a positive number, not {args.seconds:g}.")
-    if args.callbacks and (args.model or args.tier):
-        raise UsageError("The audio callback is the same for every model: leave --model and --tier out with --callbacks.")
+    if (args.callbacks or args.control) and (args.model or args.tier):
+        raise UsageError("This is the same for every model: leave --model and --tier out with --callbacks and --control.")
     machine = this_machine()
     _say(str(machine))
     if args.callbacks:
         missed = [_tell(callbacks.compare(period, args.seconds), f"period {period}") for period in callbacks.PERIODS]
         print(_json(machine, callbacks=_with_shares(missed)) if args.json else _callback_table(missed))
+        return 0
+    if args.control:
+        delays = [_tell(control_delay.measure(period), f"period {period}") for period in control_delay.PERIODS]
+        print(_json(machine, control=delays) if args.json else _control_table(delays))
         return 0
     tiers = _tiers(args.model, args.tier)
     loads = [_tell(load.measure(model, tier, seconds=args.seconds), f"{model} {tier}") for model, tier in tiers]
@@ -118,6 +125,19 @@ def _callback_table(missed: Sequence[MissedCycles]) -> str:
             for one in missed
         ],
     )
+
+
+def _control_table(delays: Sequence[ControlDelay]) -> str:
+    head = ("period", "moves", "sound begins to change after", "new level stands after", "ms")
+    rows = [
+        (
+            str(one.period), str(one.moves), f"{one.first[0]} to {one.first[1]} frames",
+            f"{one.settled[0]} to {one.settled[1]} frames",
+            f"{one.worst_ms:.1f}",
+        )
+        for one in delays
+    ]  # fmt: skip
+    return _table(head, rows)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

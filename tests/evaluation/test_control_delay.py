@@ -1,0 +1,21 @@
+"""A fader move is heard from the very frame of its message on, and stands after one ramp: measured on a real JACK server."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from rtsep.evaluation.control_delay import RATE, measure
+from rtsep.realtime import layout as at
+
+
+@pytest.mark.jack
+@pytest.mark.skipif(not shutil.which("jackd"), reason="needs the Debian package jackd2")
+@pytest.mark.parametrize("period", [128, 512])
+def test_a_controller_is_heard_at_its_own_frame_and_done_after_a_ramp(period: int) -> None:
+    delay = measure(period, moves=8)
+    assert 0 <= delay.first[0] <= 2, "the first step of a ramp from silence may be below what is listened for"
+    assert delay.settled[0] <= RATE * at.RAMP_MS // 1000
+    # On a busy machine the server may drop a cycle of either client, which is a whole period late and no more.
+    assert delay.settled[1] <= RATE * at.RAMP_MS // 1000 + 2 * period
