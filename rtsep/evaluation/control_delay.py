@@ -123,7 +123,7 @@ def measure(period: int, moves: int = 40) -> ControlDelay:
     Raises:
         RtsepError: no JACK here, or a move was never heard.
     """
-    with dummy_server(rate=RATE, period=period):
+    with dummy_server(rate=RATE, period=period, sync=True):  # a late client of ours makes the clock wait, not the figure grow
         backend = JackBackend("rtsep-heard")
         engine = Engine(backend.open(), model="passthrough")
         when = MidiMessage(type="cc", number=_CC)

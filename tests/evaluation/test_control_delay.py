@@ -15,7 +15,5 @@ from rtsep.realtime import layout as at
 @pytest.mark.parametrize("period", [128, 512])
 def test_a_controller_is_heard_at_its_own_frame_and_done_after_a_ramp(period: int) -> None:
     delay = measure(period, moves=8)
-    assert 0 <= delay.first[0] <= 2, "the first step of a ramp from silence may be below what is listened for"
-    assert delay.settled[0] <= RATE * at.RAMP_MS // 1000
-    # On a busy machine the server may drop a cycle of either client, which is a whole period late and no more.
-    assert delay.settled[1] <= RATE * at.RAMP_MS // 1000 + 2 * period
+    assert delay.first == (0, 0)
+    assert RATE * at.RAMP_MS // 1000 - 2 <= delay.settled[0] <= delay.settled[1] <= RATE * at.RAMP_MS // 1000
