@@ -60,9 +60,14 @@ class Layout(TypedDict):
     stems: tuple[str, ...]
 
 
+_FASTEST_LATER = 96_000
+"""Rate in Hz to which a device may change under way; a faster one is refused with a sentence."""
+
+
 def _room_for_any_tier(card: ModelCard, stream: StreamFormat) -> int:
-    """Frames per ring with which every live tier of a model can run."""
-    specs = [registry.describe(card.name, tier.name, rate=stream.rate) for tier in card.tiers if not tier.whole_file]
+    """Frames per ring with which every live tier of a model can run, also if the device changes its rate."""
+    rate = max(stream.rate, _FASTEST_LATER)
+    specs = [registry.describe(card.name, tier.name, rate=rate) for tier in card.tiers if not tier.whole_file]
     return max(at.capacity_for(live_budget(spec, stream.block).frames + spec.latency, spec.hop) for spec in specs)
 
 
@@ -193,6 +198,7 @@ class Engine:
         self._request = msgspec.structs.replace(self._request, model=card.name, tier=chosen.name, rate=stream.rate)
         layout = self._layout()
         self.supervisor.swap(self._request, lambda: self.segment.lay_out(**layout))
+        self.segment.header[at.LATENCY] = layout["latency"]  # at once, since the host may ask for it before the model is gone
 
     def start(self) -> None:
         """Start the inference process. Returns at once; dry audio flows meanwhile."""

@@ -17,6 +17,7 @@ import pytest
 from rtsep.engine.session import Engine
 from rtsep.io.jack_client import JackBackend
 from rtsep.io.keeper import DeviceKeeper
+from rtsep.io.loop import reported_to_jack
 from rtsep.realtime import layout as at
 from tests.faults.restarting_server import RestartingServer
 from tests.faults.test_process_faults import eventually
@@ -87,12 +88,36 @@ def test_a_server_that_returns_with_another_period_gets_the_latency_of_that_peri
     keeper = DeviceKeeper(backend, engine)
     keeper.start()
     try:
-        server.end()
+        server.end(signal.SIGKILL)
         server.period = 1024
         server.start()
         assert eventually(lambda: keeper.losses == 1 and engine.status().state == "separated")
         assert engine.stream.block == 1024
         assert engine.segment.header[at.LATENCY] == engine.latency.frames
+    finally:
+        keeper.stop()
+        backend.stop()
+        engine.stop()
+
+
+def test_a_server_that_returns_at_another_rate_changes_the_model_over(server: RestartingServer) -> None:
+    told: list[str] = []
+    backend = JackBackend("engine")
+    engine = Engine(backend.open(), model="passthrough")
+    backend.start(engine)
+    engine.start()
+    keeper = DeviceKeeper(backend, engine, on_event=told.append)
+    keeper.start()
+    try:
+        assert eventually(lambda: engine.status().state == "separated")
+        server.end(signal.SIGKILL)
+        server.rate = 48_000
+        server.start()
+        assert eventually(lambda: any("48000 Hz" in text for text in told))
+        assert eventually(lambda: engine.status().state == "separated")
+        assert engine.spec.rate == engine.stream.rate == engine.segment.header[at.RATE] == 48_000
+        assert engine.segment.header[at.LATENCY] == engine.latency.frames
+        assert reported_to_jack("engine:in_1", "engine:mix_1") == engine.latency.frames
     finally:
         keeper.stop()
         backend.stop()
