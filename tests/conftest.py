@@ -1,8 +1,9 @@
-"""What all tests share: a home of their own, and hypothesis without a clock."""
+"""What all tests share: a home of their own, hypothesis without a clock, and floating point as it was."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -26,3 +27,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Keep the user's cache and state out of it; converted weights and compiled code last from one run to the next."""
     assert config.cache is not None
     os.environ["RTSEP_HOME"] = str(config.cache.mkdir("rtsep-home"))
+
+
+@pytest.fixture(autouse=True)
+def same_float_mode() -> Iterator[None]:
+    """Give denormals back after a test: ONNX Runtime and the inference loop switch them off in the thread that they run in."""
+    from rtsep.realtime.atomics import flush_to_zero, restore_float_mode
+
+    before = flush_to_zero()
+    restore_float_mode(before)
+    yield
+    restore_float_mode(before)
