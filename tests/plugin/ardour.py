@@ -1,0 +1,150 @@
+"""Ardour without a screen: a session with one song on one track, plug-ins added by a script, exported to a file.
+
+Ardour's Lua shell cannot import audio, so the region is written into the session file: times are in superclock ticks, and without
+fades, so that an export without plug-ins is the song to the last bit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import soundfile as sf
+
+from rtsep.models.separator import Audio
+
+RATE = 44100
+_SUPERCLOCK = 282_240_000
+_TRIES = 3
+"""Ardour 7.3 sometimes crashes by itself when it exports without a screen, also a session without plug-ins."""
+
+_LIBRARIES = "/usr/lib/ardour7"
+AVAILABLE = shutil.which("ardour7-lua") is not None
+
+_CREATE = """
+AudioEngine:set_backend("None (Dummy)", "", "")
+local s = create_session("{folder}", "song", {rate})
+s:new_audio_track(2, 2, nil, 1, "song", ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true)
+s:save_state("")
+close_session()
+quit()
+"""
+
+_ADD = """
+AudioEngine:set_backend("None (Dummy)", "", "")
+local s = load_session("{folder}", "song")
+local track = s:route_by_name("song")
+local function add(id, kind, switches)
+  local processor = ARDOUR.LuaAPI.new_plugin(s, id, kind, "")
+  assert(not processor:isnil(), "no plug-in " .. id)
+  assert(track:add_processor_by_index(processor, 0, nil, true) == 0)
+  local plugin = processor:to_insert():plugin(0)
+  for i = 0, plugin:parameter_count() - 1 do
+    local which = plugin:nth_parameter(i, false)
+    if switches[plugin:parameter_label(which)] then
+      ARDOUR.LuaAPI.set_processor_param(processor, i, 1)
+    end
+  end
+end
+{adds}
+ARDOUR.LuaAPI.usleep(1500000)
+print("LATENCY " .. track:to_track():signal_latency())
+s:save_state("")
+close_session()
+quit()
+"""
+
+
+class Session:
+    """A session in a folder of its own, with a home of its own.
+
+    Args:
+        folder: empty.
+        song: `[2, frames]`, on the track from the first frame on.
+        plugins: folder of the built plug-ins.
+    """
+
+    def __init__(self, folder: Path, song: Audio, plugins: Path) -> None:
+        self._folder = folder / "session"
+        self._home = folder / "home"
+        self._bundles(plugins, folder / "lv2", "lv2")
+        self._bundles(plugins, self._home / ".vst3", "vst3")
+        self._environment = {**os.environ, "HOME": str(self._home), "LV2_PATH": str(folder / "lv2")}
+        for bundle in (self._home / ".vst3").iterdir():
+            scanner = [f"{_LIBRARIES}/ardour-vst3-scanner", "-f", str(bundle)]
+            self._call(scanner, LD_LIBRARY_PATH=_LIBRARIES)
+        self._lua(_CREATE.format(folder=self._folder, rate=RATE))
+        sf.write(self._folder / "interchange/session/audiofiles/song.wav", song.T, RATE, subtype="FLOAT")
+        self._place(song.shape[1])
+
+    def _bundles(self, plugins: Path, into: Path, suffix: str) -> None:
+        for bundle in plugins.glob(f"*.{suffix}"):
+            shutil.copytree(bundle, into / bundle.name)
+
+    def _call(self, command: list[str], **extra: str) -> str:
+        environment = {**self._environment, **extra}
+        for _ in range(_TRIES):
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=120, check=False, env=environment, stdin=subprocess.DEVNULL
+            )
+            if done.returncode >= 0:
+                break
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def _lua(self, script: str) -> str:
+        path = self._home.parent / "script.lua"
+        path.write_text(script)
+        return self._call(["ardour7-lua", str(path)])
+
+    def _place(self, frames: int) -> None:
+        length = frames * _SUPERCLOCK // RATE
+        no = {name: "0" for name in (
+            "muted locked video-locked automatic whole-file import external sync-marked left-of-split right-of-split hidden"
+            " position-locked valid-transients layering-index envelope-active default-fade-in default-fade-out fade-in-active"
+            " fade-out-active"
+        ).split()}
+        region = {
+            "name": "song", "opaque": "1", **no, "start": "a0", "length": f"a{length}@a0", "sync-position": "a0",
+            "ancestral-start": "a0", "ancestral-length": "a0@a0", "stretch": "1", "shift": "1", "scale-amplitude": "1",
+            "id": "903", "type": "audio", "first-edit": "nothing", "source-0": "900", "source-1": "901",
+            "master-source-0": "900", "master-source-1": "901", "channels": "2",
+        }
+        attributes = " ".join(f'{name}="{value}"' for name, value in region.items())
+        sources = "".join(
+            f'<Source name="song.wav" type="audio" flags="" id="{900 + c}" channel="{c}" origin="" captured-for="" gain="1"/>'
+            for c in (0, 1)
+        )
+        ends = f'start="a0" end="a{length}" flags="IsSessionRange" locked="0" timestamp="0" cue="0"'
+        whole = f'<Location id="950" name="session" {ends}/>'
+        path = self._folder / "song.ardour"
+        text = path.read_text()
+        text = text.replace("<Sources/>", f"<Sources>{sources}</Sources>")
+        text = text.replace('combine-ops="0"/>', f'combine-ops="0"><Region {attributes}/></Playlist>', 1)
+        text = text.replace("<Locations/>", f"<Locations>{whole}</Locations>")
+        path.write_text(re.sub(r'id-counter="\d+"', 'id-counter="2000"', text))
+
+    def add(self, *plugins: tuple[str, str, tuple[str, ...]]) -> int:
+        """Put plug-ins on the track; returns the latency that Ardour compensates.
+
+        Args:
+            plugins: identifier, kind (`LV2` or `VST3`), and the labels of the switches to turn on.
+        """
+        calls = []
+        for name, kind, switches in plugins:
+            on = ", ".join(f'["{switch}"] = true' for switch in switches)
+            calls.append(f'add("{name}", ARDOUR.PluginType.{kind}, {{{on}}})')
+        adds = "\n".join(calls)
+        said = self._lua(_ADD.format(folder=self._folder, adds=adds))
+        found = re.search(r"LATENCY (\d+)", said)
+        assert found, said
+        return int(found.group(1))
+
+    def export(self) -> Audio:
+        """Export the session; returns `[2, frames]`."""
+        out = self._home.parent / "export.wav"
+        self._call(["ardour7-export", "-b", "float", "-o", str(out), str(self._folder), "song"])
+        return sf.read(out, dtype="float32")[0].T

@@ -1,0 +1,50 @@
+"""In a real DAW: Ardour loads the plug-ins, compensates their latency, and exports to the last bit what they play."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.plugin import ardour
+from tests.plugin.conftest import Bridge
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not ardour.AVAILABLE, reason="needs the Debian package ardour, which is too large for every run"),
+]
+
+LV2 = "urn:rtsep:plugin:stereo"
+VST3 = "2046504473616C635373745200000000"
+
+@pytest.fixture
+def quiet(music: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A quarter of full scale, so that nothing is near Ardour's ceiling."""
+    return music / 4
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "switches"),
+    [
+        (LV2, "LV2", ("Vocals mute",)),  # Ardour tells an LV2 that it exports
+        (VST3, "VST3", ("Vocals mute", "Offline")),  # DPF does not pass that on to a VST3
+    ],
+)
+def test_an_export_through_the_plug_in_is_in_time_and_separated(
+    plugins: Path, bridge: Bridge, tmp_path: Path, quiet: NDArray[np.float32], name: str, kind: str, switches: tuple[str, ...]
+) -> None:
+    session = ardour.Session(tmp_path / "daw", quiet, plugins)
+    np.testing.assert_array_equal(session.export(), quiet)
+    assert session.add((name, kind, switches)) >= 1024
+    np.testing.assert_array_equal(session.export(), quiet / 2)  # vocals are half of the passthrough model's mix
+
+
+def test_two_instances_on_one_track_add_their_latencies(
+    plugins: Path, bridge: Bridge, tmp_path: Path, quiet: NDArray[np.float32]
+) -> None:
+    session = ardour.Session(tmp_path / "daw", quiet, plugins)
+    both = session.add((LV2, "LV2", ()), (LV2, "LV2", ()))
+    assert both >= 2048
+    np.testing.assert_array_equal(session.export(), quiet)
