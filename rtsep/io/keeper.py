@@ -13,7 +13,6 @@ from collections.abc import Callable
 from rtsep.clock import MONOTONIC, Clock
 from rtsep.engine.restarts import Stillness
 from rtsep.engine.session import Backend, Engine
-from rtsep.errors import RtsepError
 from rtsep.realtime import layout as at
 
 SILENT_S = 0.5
@@ -75,7 +74,7 @@ class DeviceKeeper:
                 elif stream.block != self._engine.stream.block:
                     self._engine.set_block(stream.block)
                 self._backend.start(self._engine)
-            except RtsepError as error:
+            except Exception as error:  # whatever a library raises over a device that is half there: look again
                 self._trouble(f"The audio device ({self._backend.name}) is gone: {error}")
                 self._wait(RETRY_S)
             else:

@@ -95,6 +95,25 @@ def test_while_the_device_is_gone_it_is_looked_for_once_a_second_and_each_senten
     assert "No input device" in engine.status().reason
 
 
+def test_whatever_a_driver_raises_meanwhile_the_device_is_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = VirtualClock()
+    backend = UnpluggedBackend(clock, tells=True)
+    clock.at(round(2e9), backend.unplug)
+    clock.at(round(5e9), backend.plug_in)
+    honest, surprises = backend.start, iter([RuntimeError("half there"), OSError("busy")])
+
+    def start(engine: Engine) -> None:
+        if backend.lost is False and len(backend.opened_s) > 1 and (surprise := next(surprises, None)):
+            raise surprise
+        honest(engine)
+
+    monkeypatch.setattr(backend, "start", start)
+    engine, told = watched(backend, 12.0)
+    assert any("half there" in text for _, text in told)
+    assert "back" in told[-1][1]
+    assert engine.device_trouble == ""
+
+
 def test_a_device_that_stays_is_never_taken_for_lost_even_if_the_program_was_suspended() -> None:
     clock = VirtualClock()
     backend = UnpluggedBackend(clock, tells=False)
