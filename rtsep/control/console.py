@@ -55,6 +55,7 @@ class Console:
         params: its parameters.
         book: its snapshots.
         bindings: MIDI bindings in force.
+        recorder: what `record` switches on and off.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Console:
         self._fader = self.params.get("snapshot.morph")
         self._learner: Learner | None = None
         self._learned = ""
-        self._recorder = Recorder(engine, state / "recordings", on_event=tell)
+        self.recorder = Recorder(engine, state / "recordings", on_event=tell)
         self._saved: dict[str, float] = {}
         self._save_due_s = time.monotonic() + AUTOSAVE_S
         self._lock = threading.RLock()
@@ -169,17 +170,17 @@ class Console:
             **msgspec.to_builtins(now),
             "load": now.load,
             "model": f"{self.engine.spec.name} {self.engine.spec.tier}",
-            "recording": self._recorder.folder.name if self._recorder.recording and self._recorder.folder else "",
+            "recording": self.recorder.folder.name if self.recorder.recording and self.recorder.folder else "",
             "snapshots": self.book.names,
             "clipped": int(self.engine.segment.header[at.CLIPPED]),
         }
 
     def _record(self, on: bool) -> str:
         if on:
-            self._recorder.start()
+            self.recorder.start()
         else:
-            self._recorder.stop()
-        return str(self._recorder.folder or "")
+            self.recorder.stop()
+        return str(self.recorder.folder or "")
 
     def heard(self) -> list[Heard]:
         """MIDI messages since the last tick."""
@@ -246,4 +247,4 @@ class Console:
         """Save, and end a recording."""
         with self._lock:
             self.save_state()
-            self._recorder.stop()
+            self.recorder.stop()

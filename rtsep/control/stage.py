@@ -152,7 +152,6 @@ def perform(
     feeder: SongFeeder | None = None
     keeper: DeviceKeeper | None = None
     guard: OverloadGuard | None = None
-    recorder: Recorder | None = None
     view: LiveView | None = None
 
     def tell(text: str) -> None:
@@ -193,8 +192,8 @@ def perform(
             guard = OverloadGuard(engine, backend, "dry" if song else on_overload, on_event=tell)
             guard.start()
             if record:
-                recorder = Recorder(engine, record[0], format_name=record[1], on_event=tell)
-                recorder.start()
+                hands.console.recorder = Recorder(engine, record[0], format_name=record[1], on_event=tell)
+                hands.console.recorder.start()
             hands.start()
             title = f"{engine.spec.name} {engine.spec.tier}, {backend.name}, {stream.rate} Hz, {stream.block} frames"
             say(title)
@@ -213,7 +212,7 @@ def perform(
         if engine is not None and view is not None:
             ParamStore(engine.segment.params).set("master.gain_db", float("-inf"))
             time.sleep(_FADE_OUT_S)
-        for part in (guard, keeper, recorder, feeder, backend, engine):
+        for part in (guard, keeper, feeder, backend, engine):
             if part is not None:
                 part.stop()
     if engine is None or view is None:
