@@ -20,7 +20,7 @@ _INHERITED = 4096
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `rtsep bridge`."""
-    parser.add_argument("rig", nargs="?", default="default", metavar="RIG", help="rig whose [engine] table counts: file or name")
+    parser.add_argument("rig", nargs="?", default="default", metavar="RIG", help="rig file or name: its [engine] and [fx] count")
     parser.add_argument("-m", "--model", metavar="NAME", help="model for plug-ins that ask for none (rtsep models)")
     parser.add_argument("-t", "--tier", metavar="NAME", help="trade-off of latency and quality (rtsep models)")
     parser.add_argument("--runtime", choices=("auto", "onnx", "torch"), help="what computes the model")
@@ -32,10 +32,11 @@ def run(args: argparse.Namespace) -> int:
     if args.on_demand:
         os.closerange(3, _INHERITED)  # what the DAW had open is not ours to keep open
     given = {name: getattr(args, name) for name in ("model", "tier", "runtime") if getattr(args, name)}
-    choice = msgspec.structs.replace(load_rig(rig_path(args.rig)).engine, **given)
+    rig = load_rig(rig_path(args.rig))
+    rig = msgspec.structs.replace(rig, engine=msgspec.structs.replace(rig.engine, **given))
     from rtsep.io.bridge_service import IDLE_S, BridgeService
 
-    service = BridgeService(choice, lambda text: print(text, file=sys.stderr, flush=True))
+    service = BridgeService(rig, lambda text: print(text, file=sys.stderr, flush=True))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: service.stop())
     print(f"Waiting for plug-ins at {service.place}.", file=sys.stderr, flush=True)

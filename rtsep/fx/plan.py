@@ -155,9 +155,7 @@ def _plan_effect(
             f"Effects: {', '.join([*BUILTINS, DUCK])}, or a VST3 plug-in by path or name (rtsep plugins scan)."
         )
     knobs = tuple(KnobPlan(name, words.take(where), low, high, start) for name, low, high, start in (*always, *movable))
-    return EffectPlan(
-        label=label, use=entry.use, by=entry.by, state=entry.state, settings=settings, knobs=knobs, **details
-    )
+    return EffectPlan(label=label, use=entry.use, by=entry.by, state=entry.state, settings=settings, knobs=knobs, **details)
 
 
 def _short(use: str) -> str:

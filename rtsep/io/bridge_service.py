@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rtsep.config import EngineTable
+from rtsep.config import Rig
 from rtsep.errors import DeviceError, RtsepError
 from rtsep.io.bridge import abandoned, instances, meeting_place, open_instance, take_place
 from rtsep.io.bridge_session import PluginSession
@@ -23,11 +23,11 @@ _UNBORN_S = 10.0  # a plug-in takes milliseconds to lock and name its file
 class BridgeService:
     """All instances of one user. One control thread, except `stop`."""
 
-    def __init__(self, choice: EngineTable, say: Callable[[str], None]) -> None:
+    def __init__(self, rig: Rig, say: Callable[[str], None]) -> None:
         """Become the bridge of this user.
 
         Args:
-            choice: model and tier for plug-ins that ask for none.
+            rig: model and tier for plug-ins that ask for none, and effects on stems.
             say: called with a sentence whenever something happens.
 
         Raises:
@@ -35,7 +35,7 @@ class BridgeService:
         """
         self.place = meeting_place()
         self.sessions: dict[Path, PluginSession] = {}
-        self._choice = choice
+        self._rig = rig
         self._say = say
         self._refused: set[tuple[Path, int]] = set()
         self._stop = threading.Event()
@@ -93,7 +93,7 @@ class BridgeService:
             self._refused.add(key)
             self._say(str(error))
             return
-        self.sessions[path] = PluginSession(segment, self._choice, self._say)
+        self.sessions[path] = PluginSession(segment, self._rig, self._say)
         self._say(f"A plug-in of process {self.sessions[path].host} has come.")
 
     def _remove_unborn(self, path: Path) -> None:

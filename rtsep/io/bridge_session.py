@@ -12,11 +12,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from rtsep.config import EngineTable
+from rtsep.config import Rig
+from rtsep.control.params import ParamStore
 from rtsep.engine.latency import live_budget
 from rtsep.engine.request import WorkerRequest
 from rtsep.engine.supervisor import Supervisor, WorkerState
-from rtsep.errors import ConfigError, ModelError
+from rtsep.errors import ModelError, RtsepError
+from rtsep.fx.prepare import Prepared, prepare
 from rtsep.models import registry
 from rtsep.models.card import ModelCard, TierCard
 from rtsep.models.separator import SeparatorSpec
@@ -39,13 +41,14 @@ class Plan(msgspec.Struct, frozen=True):
     tier: TierCard
     spec: SeparatorSpec
     latency: int
+    effects: Prepared
 
 
-def plan(choice: EngineTable, *, model: str, tier_number: int, rate: int, block: int) -> Plan:
+def plan(rig: Rig, *, model: str, tier_number: int, rate: int, block: int) -> Plan:
     """Find the model and tier that a plug-in asks for, and their latency.
 
     Args:
-        choice: the bridge's own model and tier, for a plug-in that does not ask for others.
+        rig: the bridge's own: model and tier for a plug-in that does not ask for others, and effects on stems.
         model: name, or empty.
         tier_number: 0, or 1 + index among the model's live tiers; beyond the last means the last.
         rate: the DAW's sample rate in Hz.
@@ -53,19 +56,22 @@ def plan(choice: EngineTable, *, model: str, tier_number: int, rate: int, block:
 
     Raises:
         ModelError: there is no such model, it does not work at this rate, or its latency is more than a plug-in's memory holds.
+        ConfigError, PluginError: the effects do not fit.
     """
-    card, tier = registry.find(model or choice.model or None, None if model else choice.tier or None)
+    card, tier = registry.find(model or rig.engine.model or None, None if model else rig.engine.tier or None)
     live = [candidate for candidate in card.tiers if not candidate.whole_file]
     if tier_number > 0:
         tier = live[min(tier_number, len(live)) - 1]
     spec = registry.describe(card.name, tier.name, rate=rate)
     if spec.rate != rate:
-        raise ModelError(f'Model "{card.name}" works at {spec.rate} Hz, the project at {rate} Hz. Set the project to {spec.rate} Hz.')
+        raise ModelError(f'Model "{card.name}" works at {spec.rate} Hz. Set the project, now at {rate} Hz, to that rate.')
+    effects = prepare(rig.fx, model=card.name, tier=tier.name, rate=rate)
+    spec = msgspec.structs.replace(spec, latency_terms=(*spec.latency_terms, *effects.extra_latency))
     latency = live_budget(spec, block).frames
     if latency + spec.latency + 4 * spec.hop + 2 * at.MAX_BLOCK > at.PLUGIN_CAPACITY:
         known = ", ".join(card.tier_names)
         raise ModelError(f'Tier "{tier.name}" of "{card.name}" has too much latency for a plug-in. Tiers: {known}.')
-    return Plan(card, tier, spec, latency)
+    return Plan(card, tier, spec, latency, effects)
 
 
 class PluginSession:
@@ -76,10 +82,10 @@ class PluginSession:
         supervisor: owner of its inference process; None while there is no usable request.
     """
 
-    def __init__(self, segment: Segment, choice: EngineTable, say: Callable[[str], None]) -> None:
+    def __init__(self, segment: Segment, rig: Rig, say: Callable[[str], None]) -> None:
         self.segment = segment
         self.supervisor: Supervisor | None = None
-        self._choice = choice
+        self._rig = rig
         self._say = say
         self._answered = -1
         self._plan: Plan | None = None
@@ -109,13 +115,13 @@ class PluginSession:
         header = self.segment.header
         try:
             wanted = plan(
-                self._choice,
+                self._rig,
                 model=_text(self.segment, at.HOST_MODEL, at.HOST_MODEL_WORDS),
                 tier_number=int(header[at.HOST_TIER]),
                 rate=int(header[at.RATE]),
                 block=int(header[at.HOST_BLOCK]),
             )
-        except (ModelError, ConfigError) as error:
+        except RtsepError as error:
             self._refuse(str(error), request)
             return
         before, self._plan = self._plan, wanted
@@ -129,23 +135,24 @@ class PluginSession:
             model=wanted.card.name,
             tier=wanted.tier.name,
             rate=wanted.spec.rate,
-            runtime=self._choice.runtime,
+            runtime=self._rig.engine.runtime,
         )
+        wanted.effects.set_knobs(ParamStore(self.segment.params))
+        if before is not None and before.effects.worker != wanted.effects.worker:
+            self._stop_model()
         if self.supervisor is not None:
             self.supervisor.swap(order, lambda: self._lay_out(wanted, request))
             return
         header[at.READY] = 0
         header[at.EPOCH] += 1  # nothing that an earlier bridge has published is played with the new layout
         self._lay_out(wanted, request)
-        self.supervisor = Supervisor(self.segment, order, on_event=self._say)
+        self.supervisor = Supervisor(self.segment, order, on_event=self._say, command=wanted.effects.worker)
         self.supervisor.start()
 
     def _lay_out(self, wanted: Plan, request: int) -> None:
         header, spec = self.segment.header, wanted.spec
         self._count_layout()
-        self.segment.lay_out(
-            rate=spec.rate, hop=spec.hop, model_latency=spec.latency, latency=wanted.latency, stems=spec.stems
-        )
+        self.segment.lay_out(rate=spec.rate, hop=spec.hop, model_latency=spec.latency, latency=wanted.latency, stems=spec.stems)
         header[at.LAYOUT_FOR] = request
         self._count_layout()
 

@@ -58,6 +58,30 @@ quit()
 """
 
 
+_OFF = (
+    "muted",
+    "locked",
+    "video-locked",
+    "automatic",
+    "whole-file",
+    "import",
+    "external",
+    "sync-marked",
+    "left-of-split",
+    "right-of-split",
+    "hidden",
+    "position-locked",
+    "valid-transients",
+    "layering-index",
+    "envelope-active",
+    "default-fade-in",
+    "default-fade-out",
+    "fade-in-active",
+    "fade-out-active",
+)
+"""Attributes of a region that has nothing done to it."""
+
+
 class Session:
     """A session in a folder of its own, with a home of its own.
 
@@ -102,11 +126,7 @@ class Session:
 
     def _place(self, frames: int) -> None:
         length = frames * _SUPERCLOCK // RATE
-        no = {name: "0" for name in (
-            "muted locked video-locked automatic whole-file import external sync-marked left-of-split right-of-split hidden"
-            " position-locked valid-transients layering-index envelope-active default-fade-in default-fade-out fade-in-active"
-            " fade-out-active"
-        ).split()}
+        no = dict.fromkeys(_OFF, "0")
         region = {
             "name": "song", "opaque": "1", **no, "start": "a0", "length": f"a{length}@a0", "sync-position": "a0",
             "ancestral-start": "a0", "ancestral-length": "a0@a0", "stretch": "1", "shift": "1", "scale-amplitude": "1",

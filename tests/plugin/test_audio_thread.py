@@ -1,4 +1,4 @@
-"""Nothing that runs on the audio thread allocates, locks or opens a file: with an engine, without one, and while everything changes."""
+"""Nothing on the plug-in's audio thread allocates, locks or opens a file: with an engine, without one, and while all changes."""
 
 from __future__ import annotations
 
@@ -54,9 +54,11 @@ def test_the_probe_sees_an_allocation_a_lock_and_a_file(probe: Path, tmp_path: P
             open("/dev/null", O_RDONLY);
             return CLAP_PROCESS_CONTINUE;
         }
-        static const clap_plugin plugin = {nullptr, nullptr, [](const clap_plugin *) { return true; }, [](const clap_plugin *) {},
+        static const clap_plugin plugin = {
+            nullptr, nullptr, [](const clap_plugin *) { return true; }, [](const clap_plugin *) {},
             [](const clap_plugin *, double, uint32_t, uint32_t) { return true; }, [](const clap_plugin *) {},
-            [](const clap_plugin *) { return true; }, [](const clap_plugin *) {}, [](const clap_plugin *) {}, run, nullptr, nullptr};
+            [](const clap_plugin *) { return true; }, [](const clap_plugin *) {}, [](const clap_plugin *) {},
+            run, nullptr, nullptr};
         static const clap_plugin_descriptor description = {CLAP_VERSION, "bad", "bad"};
         static const clap_plugin_factory factory = {[](const clap_plugin_factory *) -> uint32_t { return 1; },
             [](const clap_plugin_factory *, uint32_t) -> const clap_plugin_descriptor * { return &description; },

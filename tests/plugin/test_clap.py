@@ -240,6 +240,21 @@ def test_two_instances_have_models_and_faders_of_their_own(
     plugin.deactivate()
 
 
+def test_effects_of_the_rig_work_in_the_daw_and_their_latency_is_reported(
+    plugin: ClapPlugin, place: Path, music: Audio, tmp_path: Path
+) -> None:
+    rig = tmp_path / "rig.toml"
+    rig.write_text('[engine]\nmodel = "passthrough"\n[fx]\ndrums = [{ use = "gain", set = { gain_db = -20.0 } }]\n')
+    bridge = Bridge(place, str(rig))
+    plugin.activate(RATE, 512)
+    out = play(plugin, music)
+    expected = shifted(music, plugin.latency)
+    np.testing.assert_array_equal(out[2:4], expected / 2)
+    np.testing.assert_allclose(out[4:6], expected / 4 * 0.1, rtol=1e-5)
+    plugin.deactivate()
+    bridge.stop()
+
+
 def test_not_a_number_enters_as_silence(plugin: ClapPlugin, bridge: Bridge, music: Audio) -> None:
     plugin.activate(RATE, 512)
     spoiled = music.copy()

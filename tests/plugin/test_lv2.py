@@ -1,4 +1,4 @@
-"""The LV2 in jalv, under JACK: found, wired by name, exact in freewheel, and with the port by which LV2 hosts announce exports."""
+"""The LV2 in jalv, under JACK: found, wired by name, exact in freewheel, with the port by which LV2 hosts announce exports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STEMS = ("mix", "vocals", "drums", "bass", "other")
 
 @pytest.fixture
 def jalv(plugins: Path, bridge: Bridge, place: Path, jack_server: StartServer, until: Callable[..., None]) -> Iterator[None]:  # noqa: F811
-    """jalv with the multi-output plug-in, waiting for the model as an export does."""
+    """The host with the multi-output plug-in, waiting for the model as an export does."""
     if shutil.which("jalv") is None:
         pytest.skip("needs the Debian package jalv")
     jack_server(period=256)
