@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +28,7 @@ from rtsep.realtime.segment import Context, Segment
 from rtsep.stems import STEMS
 from tests.control.test_midi_messages import bind
 
-VOCALS = "stem.vocals.gain_db"
+VOCALS, PAN = "stem.vocals.gain_db", "stem.vocals.pan"
 MAPS = ("nanokontrol2", "midimix", "launchcontrolxl", "xtouchmini", "mackie")
 
 
@@ -241,3 +244,28 @@ def test_lights_reach_a_port_of_another_program(jack: str) -> None:
     finally:
         gig.stop()
         lights.delete()
+
+
+@pytest.mark.jack
+def test_midi_monitor_prints_and_learn_writes_what_a_port_sends(virtual: Any, tmp_path: Path) -> None:
+    rig = tmp_path / "rig.toml"
+    program = [sys.executable, "-m", "rtsep.cli", "midi"]
+    wishes = (["monitor", "controller", "--json", "--seconds", "60"], ["learn", PAN, "--rig", str(rig), "--port", "controller"])
+    monitor, learn = (
+        subprocess.Popen([*program, *wish], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for wish in wishes
+    )
+    for told in (monitor, learn):
+        assert told.stderr
+        assert told.stderr.readline()  # it listens
+    for value in range(30, 70):
+        virtual.send_message([0xB3, 17, value])
+        time.sleep(0.005)
+    said, _ = learn.communicate(timeout=60)
+    assert f"{PAN} = knob or fader: cc 17, channel 4" in said
+    assert load_rig(rig).midi.bind[0].to == PAN
+    assert monitor.stdout
+    assert json.loads(monitor.stdout.readline())["bytes"] == [0xB3, 17, 30]
+    monitor.send_signal(signal.SIGINT)
+    assert monitor.wait(20) == 130
+    for stream in (monitor.stdout, monitor.stderr):
+        stream.close()

@@ -13,10 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from rtsep.config import Rig, SnapshotsTable
+from rtsep.config import MidiTable, Rig, SnapshotsTable
 from rtsep.control import commands as ask
 from rtsep.control.client import ControlClient, NotRunningError
 from rtsep.control.console import Console
+from rtsep.control.learn import ENOUGH
 from rtsep.control.local_socket import ControlServer
 from rtsep.control.morph import Morph, between
 from rtsep.control.params import PARAMS
@@ -25,9 +26,12 @@ from rtsep.control.snapshots import MAX_SNAPSHOTS, SnapshotBook
 from rtsep.control.stage import resume_faders
 from rtsep.engine.session import Engine, StreamFormat
 from rtsep.errors import RtsepError, UsageError
+from rtsep.realtime.midi import receive
+from tests.control.test_midi_messages import bind
 
 VOCALS = "stem.vocals.gain_db"
-RIG = Rig(snapshots=SnapshotsTable(safe=("master.*",), morph=("verse", "chorus")))
+MIDI = MidiTable(bind=(bind("snapshot.bridge", "program", 4), bind("snapshot.verse", "program", 3)))
+RIG = Rig(midi=MIDI, snapshots=SnapshotsTable(safe=("master.*",), morph=("verse", "chorus")))
 
 
 class Booth:
@@ -223,3 +227,25 @@ def test_a_socket_left_by_a_crash_is_replaced_and_a_rambling_guest_shown_out(boo
         with contextlib.suppress(ConnectionResetError):
             assert guest.recv(10) == b""
     door.stop()
+
+
+def test_a_program_change_recalls_a_snapshot(booth: Booth) -> None:
+    booth.params.set(VOCALS, -6.0)
+    booth.do(ask.SnapshotStore("verse"))
+    booth.params.set(VOCALS, 0.0)
+    receive(booth.engine.context.words, 0xC0, 3, 0)
+    receive(booth.engine.context.words, 0xC0, 4, 0)
+    booth.console.tick()
+    assert booth.params.get(VOCALS) == pytest.approx(-6.0)
+    assert 'There is no snapshot "bridge"' in booth.told[-1]
+
+
+def test_a_controller_can_be_learned_while_the_engine_runs(booth: Booth) -> None:
+    booth.do(ask.LearnStart("stem.bass.mute"))
+    for _ in range(ENOUGH // 2):
+        receive(booth.engine.context.words, 0xB0, 50, 127)
+        receive(booth.engine.context.words, 0xB0, 50, 0)
+    booth.console.tick()
+    assert booth.do(ask.LearnState()).data == {"parameter": "", "learned": "stem.bass.mute: button"}
+    receive(booth.engine.context.words, 0xB0, 50, 127)
+    assert booth.params.get("stem.bass.mute") == 1.0

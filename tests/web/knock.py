@@ -33,9 +33,13 @@ def request(
     return answer.status, {name.lower(): value for name, value in answer.getheaders()}, content
 
 
-def upgrade(port: int, *, host: str | None = None, **headers: str) -> tuple[int, socket.socket]:
+def upgrade(port: int, *, host: str | None = None, receive_buffer: int = 0, **headers: str) -> tuple[int, socket.socket]:
     """Ask for the WebSocket; returns the status (101 if let in) and the socket, to be closed by the caller."""
-    link = socket.create_connection(("127.0.0.1", port), timeout=30)
+    link = socket.socket()
+    link.settimeout(30)
+    if receive_buffer:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    link.connect(("127.0.0.1", port))
     lines = [
         "GET /socket HTTP/1.1",
         f"Host: {host or f'127.0.0.1:{port}'}",

@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import signal
+import socket
+import threading
 import time
 from typing import Any
 
@@ -28,7 +30,8 @@ def session(show: Show) -> str:
 def client(show: Show, **more: Any) -> ClientConnection:
     headers = {"Cookie": session(show)}
     origin = f"http://{show.address}"
-    return connect(f"ws://{show.address}/socket", origin=origin, additional_headers=headers, max_size=None, **more)
+    address = f"ws://{show.address}/socket"
+    return connect(address, origin=origin, additional_headers=headers, max_size=None, close_timeout=1, **more)
 
 
 def set_gain(value: float) -> str:
@@ -197,8 +200,15 @@ def test_fifty_clients_are_too_many_and_the_first_stay(show: Show) -> None:
     eventually(served_again)
 
 
+def read_on(link: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while link.recv(65_536):
+            pass
+
+
 def test_a_client_that_never_reads_is_let_go_and_the_others_are_served(show: Show) -> None:
-    status, deaf = upgrade(show.page.port, Origin=f"http://{show.address}", Cookie=session(show))
+    origin, cookie = f"http://{show.address}", session(show)
+    status, deaf = upgrade(show.page.port, receive_buffer=4096, Origin=origin, Cookie=cookie)
     assert status == 101
     with AudioWatch(show), client(show) as page:
         began = time.monotonic()
@@ -206,7 +216,24 @@ def test_a_client_that_never_reads_is_let_go_and_the_others_are_served(show: Sho
         while time.monotonic() - began < 3.0:
             frames += isinstance(page.recv(timeout=10), bytes)
         assert frames > 20
-    deaf.close()
+    full: list[socket.socket] = []
+    while status == 101:  # until every place is taken, one of them by the deaf client
+        status, link = upgrade(show.page.port, Origin=origin, Cookie=cookie)
+        full.append(link)
+    readers = [threading.Thread(target=read_on, args=(link,), daemon=True) for link in full[:-1]]
+    for reader in readers:
+        reader.start()
+
+    def place_is_free() -> bool:
+        status, link = upgrade(show.page.port, Origin=origin, Cookie=cookie)
+        full.append(link)
+        return status == 101
+
+    eventually(place_is_free, seconds=40)
+    for link in [deaf, *full]:
+        with contextlib.suppress(OSError):
+            link.shutdown(socket.SHUT_RDWR)
+        link.close()
 
 
 def test_the_audio_plays_on_when_the_page_is_killed(show: Show, home: Any) -> None:

@@ -16,6 +16,7 @@ from rtsep.engine.session import Engine
 from rtsep.errors import DeviceError
 
 PORT = 8130
+_SEND_BUFFER = 32_768  # connections inherit it: what a slow client has not read yet is old
 
 
 class PageAddress(msgspec.Struct, frozen=True):
@@ -107,6 +108,7 @@ def _bind(listen: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
             listener.bind((listen, candidate))
             listener.listen(64)
         except OSError as error:
