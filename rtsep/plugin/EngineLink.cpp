@@ -87,7 +87,8 @@ void EngineLink::ask() { __atomic_fetch_add(shared.header + HOST_REQUEST, 1, __A
 
 void EngineLink::awaitLayout(double seconds) {
     const double until = Patience::now() + seconds;
-    while (shared.get(LAYOUT_FOR) != shared.get(HOST_REQUEST) && shared.get(BRIDGE_STATE) != BRIDGE_REFUSED && Patience::now() < until)
+    const auto answered = [&] { return shared.get(LAYOUT_FOR) == shared.get(HOST_REQUEST) || shared.get(BRIDGE_STATE) == BRIDGE_REFUSED; };
+    while (!answered() && Patience::now() < until)
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
@@ -103,7 +104,7 @@ void EngineLink::adoptLayout() {
     }
 }
 
-// From here on nothing is heard of what came before: the next hop's first frame is the first of the stream, and the model forgets.
+// From here on nothing is heard of what came before: the stream begins with the next hop, and the model forgets.
 void EngineLink::beginStream() {
     const int64_t old = shared.get(IN_W);
     const int64_t start = (old + layout.hop - 1) / layout.hop * layout.hop;
@@ -209,8 +210,8 @@ std::string EngineLink::message() const {
         return "";
     const int64_t spoken = shared.get(BRIDGE_VERSION);
     if (spoken != 0 && spoken != VERSION)
-        return "The engine speaks version " + std::to_string(spoken) + " of the segment and this plug-in version " + std::to_string(VERSION) +
-               ": build the plug-in anew with tools/build_plugin, then load the project again.";
+        return "The engine speaks version " + std::to_string(spoken) + " of the segment and this plug-in version " +
+               std::to_string(VERSION) + ": build the plug-in anew with tools/build_plugin, then load the project again.";
     if (spoken == 0 || (shared.header[CYCLES] > 0 && shownState == BRIDGE_ABSENT))
         return "No engine yet: the input passes through with the same delay. Start one with: rtsep bridge";
     return text(shared.header + MESSAGE, MESSAGE_WORDS);

@@ -1,6 +1,6 @@
 // From rings to outputs: gains with ramps, the fall-back to dry, and smoothing of every jump. Audio thread only.
 //
-// The same method as `rtsep/realtime/mixer.py`, which derives it, sample for sample (`tests/plugin/test_mixer.py` compares them), and
+// The same method as `rtsep/realtime/mixer.py`, which derives it, sample for sample (`tests/plugin/test_plugin_mixer.py` compares them), and
 // two things that a plug-in has besides: dry/wet, and a bypass that keeps the latency. Both fade towards the input delayed by L;
 // dry/wet concerns the mix only, bypass the stems too, each of which then carries its share of the dry mix as it does without an engine.
 #pragma once
