@@ -1,11 +1,13 @@
-"""A FLAC that grows: half the size of a WAV, at some computing time in the recording process.
+"""A FLAC that is valid while it grows: half the size of a WAV, at some computing time in the recording process.
 
-FLAC is a stream of frames, each complete in itself. A file that was never closed only lacks its total length in the header, and
-players read it to its last whole frame (4096 samples).
+FLAC is a stream of frames, each complete in itself; only the total length in the header (STREAMINFO, RFC 9639 §8.2) is missing
+until the file is closed, and some programs refuse a file without it. Each `sync` therefore puts in the length of the blocks that
+are complete by then; closing replaces it.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,12 @@ import soundfile
 from numpy.typing import NDArray
 
 from rtsep.io.writers import quantise
+
+_BLOCK = 4096
+"""Frames that libsndfile puts into one FLAC frame."""
+
+_LENGTH_AT = 21
+"""Byte whose lower half begins the 36 bits of the length: 4 of `fLaC`, 4 of the block's header, 13 before it in STREAMINFO."""
 
 
 class FlacStream:
@@ -43,8 +51,15 @@ class FlacStream:
         self.frames += block.shape[1]
 
     def sync(self) -> None:
-        """Hand what is encoded to the system."""
+        """Make the file valid up to the last complete block and have it on the disk."""
         self._file.flush()
+        complete = max(0, self.frames - 1) // _BLOCK * _BLOCK  # the encoder holds a full block until the next one begins
+        with self.path.open("rb+", buffering=0) as file:
+            file.seek(_LENGTH_AT)
+            high = file.read(1)[0] & 0xF0
+            file.seek(_LENGTH_AT)
+            file.write(bytes([high | complete >> 32]) + (complete & 0xFFFFFFFF).to_bytes(4, "big"))
+            os.fdatasync(file.fileno())
 
     def cut(self, frames: int) -> None:
         """A stream of frames has nothing to cut: what was not written whole is not decoded."""
