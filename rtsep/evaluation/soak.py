@@ -153,6 +153,7 @@ def pace(callbacks: int, *, block: int = 128, model: str | None = None, tier: st
         _start(engine)
         while not header[at.SEPARATED]:
             time.sleep(0.05)
+        time.sleep(2 * at.FADE / RATE + 0.1)  # the cross-fade to the first stems is no loss
         before = header.copy()
         while header[at.CYCLES] - before[at.CYCLES] < callbacks:
             time.sleep(0.1)
