@@ -14,6 +14,7 @@ import ctypes
 import ctypes.util
 import math
 import os
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -45,17 +46,21 @@ class LatencyRange(ctypes.Structure):
     _fields_ = (("min", ctypes.c_uint32), ("max", ctypes.c_uint32))
 
 
+_one_at_a_time = threading.RLock()
+
+
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Keep what C libraries print while they look for a server away from the user's terminal."""
-    saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)
+    with _one_at_a_time:  # two threads in here would restore each other's silence
+        saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(sink, 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            os.close(sink)
 
 
 def load_library() -> Any:
