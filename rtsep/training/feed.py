@@ -21,12 +21,14 @@ Piece = tuple[NDArray[np.float32], Stretch, bool]
 class Chunk:
     """A batch of consecutive pieces, one per lane; `fresh[lane]` says that the lane begins a new stretch.
 
-    stems: `[lanes, 4, 2, history + samples]`; groups and weights as in `Stretch`, with the lane as first axis.
+    stems: `[lanes, 4, 2, history + samples]`; groups, weights and power as in `Stretch`, with the lane as
+    first axis.
     """
 
     stems: NDArray[np.float32]
     groups: NDArray[np.float32]
     weights: NDArray[np.float32]
+    power: NDArray[np.float32]
     fresh: NDArray[np.bool_]
 
 
@@ -53,6 +55,7 @@ class Feed:
             np.stack([stems for stems, _, _ in pieces]),
             np.stack([stretch.groups for _, stretch, _ in pieces]),
             np.stack([stretch.weights for _, stretch, _ in pieces]),
+            np.array([stretch.power for _, stretch, _ in pieces], np.float32),
             np.array([fresh for _, _, fresh in pieces]),
         )
 

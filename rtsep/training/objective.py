@@ -46,6 +46,7 @@ class Objective:
         device = state.device
         stems = torch.from_numpy(chunk.stems).to(device)
         groups, target_weights = torch.from_numpy(chunk.groups).to(device), torch.from_numpy(chunk.weights).to(device)
+        mix_power = torch.from_numpy(chunk.power).to(device)
         every_stem_known = bool((chunk.groups == torch.eye(4).numpy()).all())
         with torch.no_grad():
             targets = stems if every_stem_known else torch.einsum("bgs,bscn->bgcn", groups, stems)
@@ -58,16 +59,20 @@ class Objective:
         total = torch.zeros((), device=device)
         parts: dict[str, float] = {}
         if weights.sdr or weights.magnitude:
-            sdr, magnitude = self.spectral(masks, *planes, target_weights)
+            energy = mix_power * (self.stft.energy_per_frame() * mix.shape[1] * mix.shape[2])
+            sdr, magnitude = self.spectral(masks, *planes, target_weights, energy)
             total = total + weights.sdr * sdr + weights.magnitude * magnitude
             parts |= {"sdr": float(sdr.detach()), "magnitude": float(magnitude.detach())}
         if weights.waveform:
-            wave = losses.waveform_loss(self.stft, masks, mix, targets[..., self.stft.history :], target_weights)
+            wave = losses.waveform_loss(self.stft, masks, mix, targets[..., self.stft.history :], target_weights, mix_power)
             total = total + weights.waveform * wave
             parts["waveform"] = float(wave.detach())
         return total, parts, state.detach()
 
 
-def spectral_losses(masks: Tensor, power: Tensor, cross: Tensor, target_power: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def spectral_losses(
+    masks: Tensor, power: Tensor, cross: Tensor, target_power: Tensor, weights: Tensor, mix_energy: Tensor
+) -> tuple[Tensor, Tensor]:
     """Both spectral losses in one pass over the planes."""
-    return losses.sdr_loss(masks, power, cross, target_power, weights), losses.magnitude_loss(masks, power, cross, weights)
+    sdr = losses.sdr_loss(masks, power, cross, target_power, weights, mix_energy)
+    return sdr, losses.magnitude_loss(masks, power, cross, weights)

@@ -30,6 +30,10 @@ class LowDelayStft(nn.Module):
         """Samples before the first new one that `forward` needs."""
         return self.window - self.hop
 
+    def energy_per_frame(self) -> float:
+        """Energy over the bins of one frame of a signal whose mean square is 1 (Parseval, one-sided)."""
+        return 0.5 * self.window * float(self.analysis.square().sum())
+
     def forward(self, wave: Tensor) -> Tensor:
         """Spectra of a wave that begins with its history.
 

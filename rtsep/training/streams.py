@@ -48,11 +48,13 @@ class Stretch:
     stems: `[4, 2, frames]` float32 in the order of `STEMS`; their sum is the mix.
     groups: `[4, 4]`; row g selects the stems whose sum is the g-th known target.
     weights: `[4]`; 0 where there is no g-th target.
+    power: mean square of the mix.
     """
 
     stems: NDArray[np.float32]
     groups: NDArray[np.float32]
     weights: NDArray[np.float32]
+    power: float
 
 
 def grouped(*groups: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -94,8 +96,9 @@ class StretchMaker:
                 stems[stem] = 0.0
         level = np.sqrt(np.mean(stems.sum(0) ** 2)) + 1e-5
         lowest_db, highest_db = self.config.level_db
-        stems *= np.float32(REFERENCE_RMS / max(level, 0.02) * db_to_gain(rng.triangular(lowest_db, 0.0, highest_db)))
-        return Stretch(stems, groups, weights)
+        gain = REFERENCE_RMS / max(level, 0.02) * db_to_gain(rng.triangular(lowest_db, 0.0, highest_db))
+        stems *= np.float32(gain)
+        return Stretch(stems, groups, weights, float((gain * level) ** 2))
 
     def _cut(self, pcm: Pcm, start: int, ratio: float) -> NDArray[np.float32]:
         """Read `[2, frames]` from `start`, at another speed; a shorter clip is repeated."""

@@ -23,15 +23,15 @@ def planes() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def test_the_sdr_loss_is_the_error_of_complex_spectra(planes: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
     mix, targets, masks = planes
     power, cross, target_power = losses.mix_planes(mix, targets, MASKED)
-    weights = torch.ones(2, 4)
+    weights, energy = torch.ones(2, 4), torch.tensor([5000.0, 8000.0])
     expected = []
     for lane in range(2):
-        mix_energy = float(mix[lane, ..., :MASKED].abs().square().sum())
         for stem in range(4):
             estimate = masks[lane, :, stem].transpose(0, 1) * mix[lane, ..., :MASKED]
             error = float((estimate - targets[lane, stem, ..., :MASKED]).abs().square().sum())
-            expected.append(np.log10(error / mix_energy + losses.FLOOR))
-    assert float(losses.sdr_loss(masks, power, cross, target_power, weights)) == pytest.approx(np.mean(expected), abs=1e-4)
+            expected.append(np.log10(error / float(energy[lane]) + losses.FLOOR))
+    loss = float(losses.sdr_loss(masks, power, cross, target_power, weights, energy))
+    assert loss == pytest.approx(np.mean(expected), abs=1e-4)
 
 
 def test_the_waveform_loss_of_true_masks_is_the_floor() -> None:
@@ -41,7 +41,7 @@ def test_the_waveform_loss_of_true_masks_is_the_floor() -> None:
     mix = stft(targets.sum(1))
     masks = torch.zeros(1, 12, 4, 2, BINS)
     masks[:, :, 0] = 1.0
-    loss = losses.waveform_loss(stft, masks, mix, targets[..., stft.history :], torch.ones(1, 4))
+    loss = losses.waveform_loss(stft, masks, mix, targets[..., stft.history :], torch.ones(1, 4), torch.ones(1))
     assert float(loss) == pytest.approx(np.log10(losses.FLOOR), abs=1e-3)
 
 
@@ -50,9 +50,8 @@ def test_a_target_without_weight_does_not_count(planes: tuple[torch.Tensor, torc
     weights = torch.tensor([[1.0, 1.0, 0.0, 0.0]] * 2)
     spoiled = targets.clone()
     spoiled[:, 2:] *= 100.0
-    values = [
-        float(losses.sdr_loss(masks, *losses.mix_planes(mix, each, MASKED), weights)) for each in (targets, spoiled)
-    ]
+    found = [losses.mix_planes(mix, each, MASKED) for each in (targets, spoiled)]
+    values = [float(losses.sdr_loss(masks, *planes_of, weights, torch.ones(2))) for planes_of in found]
     assert values[0] == values[1]
 
 
@@ -70,7 +69,7 @@ def test_a_better_mask_has_a_lower_loss_of_either_kind(planes: tuple[torch.Tenso
     power, cross, target_power = losses.mix_planes(mix, targets, MASKED)
     best = (cross / power).clamp(0, 1)
     weights = torch.ones(2, 4)
-    sdr = [float(losses.sdr_loss(each, power, cross, target_power, weights)) for each in (best, masks)]
+    sdr = [float(losses.sdr_loss(each, power, cross, target_power, weights, torch.ones(2) * 1e4)) for each in (best, masks)]
     magnitude = [float(losses.magnitude_loss(each, power, cross, weights)) for each in (best, masks)]
     assert sdr[0] < sdr[1]
     assert magnitude[0] < magnitude[1]
@@ -84,3 +83,21 @@ def test_the_torch_transform_is_the_streaming_one() -> None:
     ours = LowDelayStft(512, 128, 256)(torch.from_numpy(wave)).numpy()
     # 1e-4 of spectra that reach 50: float32 FFTs of two libraries.
     assert np.allclose(ours, spectra(wave, low_delay_pair(512, 128, 256).analysis, 128), atol=1e-4)
+
+
+def test_the_energy_of_a_spectrum_is_that_of_its_wave() -> None:
+    stft = LowDelayStft(256, 64, 128)
+    wave = torch.randn(1, stft.history + 64 * 400, generator=torch.Generator().manual_seed(3))
+    energy = float(stft(wave).abs().square().sum()) / 400
+    assert energy == pytest.approx(stft.energy_per_frame(), rel=0.03)
+
+
+def test_a_soft_passage_counts_less_than_a_loud_one(planes: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
+    mix, targets, masks = planes
+    masks.requires_grad_()
+    gains = torch.tensor([1.0, 0.1])[:, None, None, None]
+    found = losses.mix_planes(mix * gains, targets * gains.unsqueeze(1), MASKED)
+    loss = losses.sdr_loss(masks, *found, torch.ones(2, 4), torch.ones(2) * 2e3)
+    (slope,) = torch.autograd.grad(loss, masks)
+    loud, soft = slope.abs().sum((1, 2, 3, 4)).tolist()
+    assert loud > 3 * soft > 0
