@@ -21,6 +21,8 @@ from rtsep.realtime.midi import receive
 from rtsep.realtime.segment import Context
 
 _RESCAN_S = 1.0
+_ASK_S = 0.001
+_QUEUE = 1 << 14
 _CLIENT = "rtsep-midi"
 
 
@@ -47,7 +49,7 @@ def _open_api(api: int) -> Any | None:
 
     try:
         with quiet_stderr():
-            return rtmidi.MidiIn(api, name=_CLIENT)
+            return rtmidi.MidiIn(api, name=_CLIENT, queue_size_limit=_QUEUE)
     except (rtmidi.RtMidiError, OSError):
         return None
 
@@ -126,7 +128,7 @@ class MidiEars:
         scanner = PortScanner()
         ports = [port for port in scanner.ports() if matches(wanted, port.name)]
         self.missing = scanner.missing
-        self._sources = []
+        self._sources: list[_Ear] = []
         self.names = []
         for port in ports:
             source = _open_port(port, scanner.apis[port.api], _handing(port.name, on_message))
@@ -152,7 +154,32 @@ def _handing(name: str, on_message: Callable[[str, tuple[int, int, int]], None])
     return callback
 
 
-def _open_port(port: MidiPort, api: int, callback: Callable[..., None]) -> Any | None:
+class _Ear:
+    """An open port and the thread that asks it for messages.
+
+    python-rtmidi could call back instead. But JACK then calls from its audio thread, which waits for the GIL, while rtmidi holds
+    the GIL when it closes any port and waits for the server: for ever. Asking has no such circle and costs a millisecond.
+    """
+
+    def __init__(self, source: Any, callback: Callable[..., None]) -> None:
+        self._source, self._callback = source, callback
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._ask, name="rtsep-midi-in", daemon=True)
+        self._thread.start()
+
+    def _ask(self) -> None:
+        while not self._stop.wait(_ASK_S):
+            while (event := self._source.get_message()) is not None:
+                self._callback(event)
+
+    def delete(self) -> None:
+        """Close the port."""
+        self._stop.set()
+        self._thread.join()
+        self._source.delete()
+
+
+def _open_port(port: MidiPort, api: int, callback: Callable[..., None]) -> _Ear | None:
     """Open one input port by its name; None if it has just gone."""
     source = _open_api(api)
     if source is None:
@@ -162,9 +189,8 @@ def _open_port(port: MidiPort, api: int, callback: Callable[..., None]) -> Any |
         if port.name not in entries:
             source.delete()
             return None
-        source.set_callback(callback)
         source.open_port(entries.index(port.name), name="faders")
-    return source
+    return _Ear(source, callback)
 
 
 class MidiListener:
@@ -172,7 +198,7 @@ class MidiListener:
 
     def __init__(self, context: Context, wanted: Iterable[str], *, on_event: Callable[[str], None]) -> None:
         self._context, self._wanted, self._tell = context, tuple(wanted), on_event
-        self._open: dict[MidiPort, Any] = {}
+        self._open: dict[MidiPort, _Ear] = {}
         self._scanner: PortScanner | None = None
         self._missing: set[str] = set()
         self._stop = threading.Event()
