@@ -22,7 +22,7 @@ class Recorder:
     """Switches recording on and off. Control threads only.
 
     Attributes:
-        frames: recorded so far, as last heard of.
+        frames: safe on the disk so far, as last heard of.
         error: why the recording ended by itself; empty otherwise.
     """
 

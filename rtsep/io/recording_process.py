@@ -13,7 +13,6 @@ import queue
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
 import msgspec
@@ -29,7 +28,7 @@ FORMATS: dict[str, tuple[str, str]] = {"wav": ("wav", "int24"), "float": ("wav",
 """What a user asks for: file ending and samples."""
 
 _POLL_S = 0.05
-_SYNC_S = 1.0
+_SYNC_S = 0.5
 _MEMORY_S = 60.0
 _NICENESS = 5
 
@@ -57,10 +56,11 @@ class RecordingEvent(msgspec.Struct, frozen=True, kw_only=True):
 class _DiskWriter:
     """The thread that waits for the disk."""
 
-    def __init__(self, files: list[WavStream | FlacStream]) -> None:
-        self._files = files
+    def __init__(self, files: list[WavStream | FlacStream], rate: int) -> None:
+        self._files, self._sync_frames = files, round(_SYNC_S * rate)
         self._blocks: queue.Queue[Audio | None] = queue.Queue()
         self.waiting = 0  # frames in memory
+        self.safe = 0  # frames that every file will hold even if this process is killed
         self.error = ""
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -78,16 +78,15 @@ class _DiskWriter:
         return min(file.frames for file in self._files)
 
     def _run(self) -> None:
-        synced = time.monotonic()
         try:
             while (block := self._blocks.get()) is not None:
                 for file, track in zip(self._files, block, strict=True):
                     file.append(track)
                 self.waiting -= block.shape[2]
-                if time.monotonic() - synced >= _SYNC_S:
+                if self.frames - self.safe >= self._sync_frames:
                     for file in self._files:
                         file.sync()
-                    synced = time.monotonic()
+                    self.safe = self.frames
         except OSError as error:
             self.error = f"{(error.strerror or str(error)).capitalize()} in {self._files[0].path.parent}."
         shortest = self.frames
@@ -109,16 +108,16 @@ def _record(request: RecordingRequest, ended: threading.Event) -> int:
     except OSError as error:
         _say(RecordingEvent(frames=0, error=f"{request.folder}: {(error.strerror or str(error)).lower()}."))
         return 1
-    disk = _DiskWriter(files)
+    disk = _DiskWriter(files, rate)
     reader = RingReader(segment, request.first)
-    told = time.monotonic()
+    told = 0
     while not ended.wait(_POLL_S) and not disk.error:
         disk.put(reader.take())
         if disk.waiting > _MEMORY_S * rate:
             disk.error = f"The disk has not kept up for {_MEMORY_S:g} s; a faster one or --record-format flac helps."
-        if time.monotonic() - told >= _SYNC_S:
-            told = time.monotonic()
-            _say(RecordingEvent(frames=disk.frames, lost=reader.lost))
+        if disk.safe > told:
+            told = disk.safe
+            _say(RecordingEvent(frames=told, lost=reader.lost))
     if not disk.error:
         disk.put(reader.take(all_of_it=True))
     disk.finish()

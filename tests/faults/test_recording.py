@@ -134,7 +134,7 @@ def test_a_recording_process_that_is_killed_leaves_valid_files_up_to_the_last_se
     recorder.stop()
     assert recorder.folder
     tracks = read(recorder.folder, "flac" if format_name == "flac" else "wav")
-    assert all(track.shape[1] >= heard_of - RATE for track in tracks.values())
+    assert all(track.shape[1] >= heard_of - 4096 for track in tracks.values())
     common = min(track.shape[1] for track in tracks.values())
     assert np.array_equal(tracks["mix"][:, :common], tracks["input"][:, :common])
 
