@@ -35,7 +35,7 @@ quit()
 
 _ADD = """
 AudioEngine:set_backend("None (Dummy)", "", "")
-local s = load_session("{folder}", "song")
+local s = load_session("@folder@", "song")
 local track = s:route_by_name("song")
 local function add(id, kind, switches)
   local processor = ARDOUR.LuaAPI.new_plugin(s, id, kind, "")
@@ -49,7 +49,24 @@ local function add(id, kind, switches)
     end
   end
 end
-{adds}
+local function route(names)
+  local flag, out = ARDOUR.PresentationInfo.Flag.AudioBus, track:output()
+  track:panner_shell():set_bypassed(true)  -- else the ten outputs are panned as ten loudspeakers
+  local master = {"Master/audio_in 1", "Master/audio_in 2"}
+  for i = 0, out:n_ports():n_audio() - 1 do
+    for _, port in ipairs(master) do out:disconnect(out:audio(i), port, nil) end
+  end
+  for number, name in ipairs(names) do
+    s:new_audio_route(2, 2, nil, 1, name, flag, ARDOUR.PresentationInfo.max_order)
+    local bus = s:route_by_name(name):output()
+    for i = 0, 1 do
+      for _, port in ipairs(master) do bus:disconnect(bus:audio(i), port, nil) end
+      bus:connect(bus:audio(i), master[i + 1], nil)
+      assert(out:connect(out:audio(2 * number + i), name .. "/audio_in " .. (i + 1), nil) == 0)
+    end
+  end
+end
+@adds@
 ARDOUR.LuaAPI.usleep(1500000)
 print("LATENCY " .. track:to_track():signal_latency())
 s:save_state("")
@@ -147,18 +164,21 @@ class Session:
         text = text.replace("<Locations/>", f"<Locations>{whole}</Locations>")
         path.write_text(re.sub(r'id-counter="\d+"', 'id-counter="2000"', text))
 
-    def add(self, *plugins: tuple[str, str, tuple[str, ...]]) -> int:
+    def add(self, *plugins: tuple[str, str, tuple[str, ...]], buses: tuple[str, ...] = ()) -> int:
         """Put plug-ins on the track; returns the latency that Ardour compensates.
 
         Args:
             plugins: identifier, kind (`LV2` or `VST3`), and the labels of the switches to turn on.
+            buses: made and fed from the track's third and fourth output, its fifth and sixth, …, in place of the first two.
         """
         calls = []
         for name, kind, switches in plugins:
             on = ", ".join(f'["{switch}"] = true' for switch in switches)
             calls.append(f'add("{name}", ARDOUR.PluginType.{kind}, {{{on}}})')
+        if buses:
+            calls.append("route({" + ", ".join(f'"{name}"' for name in buses) + "})")
         adds = "\n".join(calls)
-        said = self._lua(_ADD.format(folder=self._folder, adds=adds))
+        said = self._lua(_ADD.replace("@folder@", str(self._folder)).replace("@adds@", adds))
         found = re.search(r"LATENCY (\d+)", said)
         assert found, said
         return int(found.group(1))

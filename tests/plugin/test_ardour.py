@@ -16,6 +16,7 @@ pytestmark = [
     pytest.mark.skipif(not ardour.AVAILABLE, reason="needs the Debian package ardour, which is too large for every run"),
 ]
 
+STEMS = "urn:rtsep:plugin:stems"
 LV2 = "urn:rtsep:plugin:stereo"
 VST3 = "2046504473616C635373745200000000"
 
@@ -48,3 +49,19 @@ def test_two_instances_on_one_track_add_their_latencies(
     both = session.add((LV2, "LV2", ()), (LV2, "LV2", ()))
     assert both >= 2048
     np.testing.assert_array_equal(session.export(), quiet)
+
+
+def test_four_stems_on_four_buses_add_up_to_the_song(
+    plugins: Path, bridge: Bridge, tmp_path: Path, quiet: NDArray[np.float32]
+) -> None:
+    session = ardour.Session(tmp_path / "daw", quiet, plugins)
+    session.add((STEMS, "LV2", ()), buses=("vocals", "drums", "bass", "other"))
+    np.testing.assert_array_equal(session.export(), quiet)
+
+
+def test_a_stem_that_is_muted_in_the_plug_in_is_missing_on_its_bus(
+    plugins: Path, bridge: Bridge, tmp_path: Path, quiet: NDArray[np.float32]
+) -> None:
+    session = ardour.Session(tmp_path / "daw", quiet, plugins)
+    session.add((STEMS, "LV2", ("Drums mute",)), buses=("vocals", "drums", "bass"))
+    np.testing.assert_array_equal(session.export(), quiet * np.float32(5 / 8))
