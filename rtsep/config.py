@@ -158,7 +158,7 @@ class EffectTable(_Strict, frozen=True):
     by: str = ""
     """`duck`: the stem that it listens to."""
     state: str = ""
-    """VST3: the plug-in's own state, base64 (rtsep plugins info --state)."""
+    """VST3: the plug-in's own state, base64 of what pedalboard calls `raw_state`; applied before `set`."""
     set: dict[str, float | bool | str] = {}
     """Knobs at the start. Those of a VST3 plug-in that are set here can be moved live."""
 
