@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -265,7 +264,7 @@ def test_midi_monitor_prints_and_learn_writes_what_a_port_sends(virtual: Any, tm
     assert load_rig(rig).midi.bind[0].to == PAN
     assert monitor.stdout
     assert json.loads(monitor.stdout.readline())["bytes"] == [0xB3, 17, 30]
-    monitor.send_signal(signal.SIGINT)
-    assert monitor.wait(20) == 130
+    monitor.terminate()
+    monitor.wait(20)
     for stream in (monitor.stdout, monitor.stderr):
         stream.close()
