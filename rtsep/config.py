@@ -31,6 +31,8 @@ class EngineTable(_Strict, frozen=True):
     model: str = ""
     tier: str = ""
     runtime: Literal["auto", "onnx", "torch"] = "auto"
+    on_overload: Literal["dry", "grow", "tier"] = "dry"
+    """When the model is late again and again: leave it dry, give it more latency, or change to a cheaper tier."""
 
 
 class AudioTable(_Strict, frozen=True):

@@ -68,7 +68,7 @@ def rig_from(args: argparse.Namespace) -> Rig:
     if args.backend and args.backend not in _BACKENDS:
         hint = nearest(args.backend, _BACKENDS)
         raise UsageError(f'There is no backend "{args.backend}".{hint} Backends: {", ".join(_BACKENDS)}.')
-    engine = _given(args, ("model", "tier", "runtime"))
+    engine = _given(args, ("model", "tier", "runtime", "on_overload"))
     audio = _given(args, ("backend", "input", "output"))
     if getattr(args, "connect", False):
         audio["connect"] = True

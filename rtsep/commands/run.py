@@ -31,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on-overload",
         choices=("dry", "grow", "tier"),
-        default="dry",
         help="when the model is late again and again: leave it dry (default), give it more latency, or change to a cheaper tier",
     )
     parser.add_argument("--seconds", type=float, help="end by itself after this time")
@@ -47,7 +46,6 @@ def run(args: argparse.Namespace) -> int:
         choose_backend(rig),
         seconds=args.seconds,
         record=(args.record, args.record_format) if args.record else None,
-        on_overload=args.on_overload,
         rig_file=writable_rig(args.rig),
         page=page_from(args),
         resume=args.resume,

@@ -23,7 +23,7 @@ from rtsep.control.params import ParamStore
 from rtsep.control.saved_state import read_or_warn
 from rtsep.control.snapshots import values_from
 from rtsep.control.web.launcher import PageAddress
-from rtsep.engine.overload import OnOverload, OverloadGuard
+from rtsep.engine.overload import OverloadGuard
 from rtsep.engine.session import Backend, Engine
 from rtsep.engine.stats import Snapshot
 from rtsep.errors import DeviceError, UsageError, nearest
@@ -121,7 +121,6 @@ def perform(
     song: Path | None = None,
     seconds: float | None = None,
     record: tuple[Path, str] | None = None,
-    on_overload: OnOverload = "dry",
     rig_file: Path | None = None,
     resume: bool = False,
     page: PageAddress | None = None,
@@ -138,7 +137,6 @@ def perform(
         rig_file: where bindings are written that are learned meanwhile.
         page: where the mixer page is served; None for no page.
         resume: begin where the last performance ended.
-        on_overload: what to do when the model is late again and again.
         say: takes the lines that are printed before the live view starts.
 
     Returns:
@@ -189,7 +187,7 @@ def perform(
             engine.start()
             keeper = DeviceKeeper(backend, engine, on_event=tell)
             keeper.start()
-            guard = OverloadGuard(engine, backend, "dry" if song else on_overload, on_event=tell)
+            guard = OverloadGuard(engine, backend, "dry" if song else rig.engine.on_overload, on_event=tell)
             guard.start()
             if record:
                 hands.console.recorder = Recorder(engine, record[0], format_name=record[1], on_event=tell)
