@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from rtsep.errors import ModelError
 from rtsep.fx.alignment import Delay
 from rtsep.fx.effect import BuiltinEffect, DuckEffect, Effect, PluginEffect
 from rtsep.fx.insert import Insert
@@ -41,17 +40,13 @@ class SeparatorWithEffects:
         """Load every effect that is not banned.
 
         Args:
-            inner: separates.
-            plan: for the hop and rate of `inner`.
+            inner: separates. Its hop may be another than was planned for, after a change of tier: then plug-ins, whose
+                timing is not known at this hop, are bypassed, and everything else goes on.
+            plan: what to load.
             words: parameter words of the segment, which move the knobs.
             sentry: knows which effects have crashed.
             report: takes a sentence when an effect is taken out.
-
-        Raises:
-            ModelError: the plan is for another hop or rate.
         """
-        if (inner.spec.hop, inner.spec.rate) != (plan.hop, plan.rate):
-            raise ModelError("The effects were measured for another hop or rate than the model has. Start again with this model.")
         self._inner = inner
         self._plan = plan
         self._words = words
@@ -60,25 +55,33 @@ class SeparatorWithEffects:
         self.spec = msgspec.structs.replace(inner.spec, latency_terms=(*inner.spec.latency_terms, *plan.latency_terms))
         self._stems = {name: index for index, name in enumerate(inner.spec.stems)}
         numbers = iter(range(1, 64))
-        self._chains = {
-            stem: [(next(numbers), effect) for effect in chain] for stem, chain in plan.chains.items() if stem in self._stems
+        numbered = {stem: [(next(numbers), effect) for effect in chain] for stem, chain in plan.chains.items()}
+        self._chains = {  # another model may make fewer stems; a ducker without one to listen to has no latency and is left out
+            stem: [pair for pair in chain if pair[1].by in ("", *self._stems)]
+            for stem, chain in numbered.items()
+            if stem in self._stems
         }
-        self._inserts = {stem: [self._load(*numbered) for numbered in chain] for stem, chain in self._chains.items()}
+        self._inserts = {stem: [self._load(*pair) for pair in chain] for stem, chain in self._chains.items()}
         self._out = np.zeros((len(inner.spec.stems), inner.spec.channels, inner.spec.hop), np.float32)
         self._align()
 
     def _load(self, number: int, plan: EffectPlan) -> Insert:
         effect: Effect | None = None
-        if self._sentry.banned(number):
+        spec = self._inner.spec
+        if plan.path and (spec.hop, spec.rate) != (self._plan.hop, self._plan.rate):
+            self._report(
+                f'Effect "{plan.label}" was measured for another tier and is bypassed. Start again with this tier to have it.'
+            )
+        elif self._sentry.banned(number):
             self._report(f'Effect "{plan.label}" has crashed and is bypassed from now on.')
         else:
             with self._sentry.watching(number if plan.path else 0):
                 try:
-                    effect = make_effect(plan, self._plan.rate)
+                    effect = make_effect(plan, spec.rate)
                 except PluginError as error:
                     self._report(f"{error} It is bypassed.")
-                return Insert(plan, self._plan.hop, effect, self._report)
-        return Insert(plan, self._plan.hop, effect, self._report)
+                return Insert(plan, spec.hop, effect, self._report)
+        return Insert(plan, spec.hop, effect, self._report)
 
     def _align(self) -> None:
         """Delay lines: each stem at the end, and what each ducker hears."""

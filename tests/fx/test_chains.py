@@ -10,6 +10,8 @@ import pytest
 
 from rtsep.errors import ConfigError
 from rtsep.fx.builtin import BUILTINS
+from rtsep.fx.sentry import Sentry
+from rtsep.fx.separator import SeparatorWithEffects
 from rtsep.models.passthrough import SHARES
 from rtsep.realtime import layout as at
 from tests.fx.rack import RATE, Rack, noise
@@ -87,6 +89,17 @@ def test_ducking_does_not_depend_on_the_hop() -> None:
     chain = [{"use": "duck", "by": "vocals", "set": {"threshold_db": -40.0}}]
     short, long = (Rack(tier, other=chain).play(noise())["other"] for tier in ("3ms", "12ms"))
     np.testing.assert_array_equal(short, long)
+
+
+def test_a_change_of_tier_keeps_the_effects() -> None:
+    """The engine's overload guard may change the tier while the effects stay those that were planned."""
+    rack = Rack("12ms", vocals=VOCAL_CHAIN)
+    other = Rack("3ms", vocals=VOCAL_CHAIN)
+    sentry = Sentry(rack.header, 6)
+    moved = SeparatorWithEffects(other.inner, rack.plan, words=rack.words, sentry=sentry, report=rack.reports.append)
+    other.separator, other.state = moved, moved.init_state()
+    np.testing.assert_allclose(other.play(noise())["vocals"], rack.play(noise())["vocals"], atol=2e-6)
+    assert rack.reports == []
 
 
 class Misbehaving:

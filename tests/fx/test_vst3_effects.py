@@ -20,6 +20,8 @@ from rtsep.engine.session import Engine, StreamFormat
 from rtsep.errors import UsageError
 from rtsep.fx import vst3
 from rtsep.fx.prepare import prepare
+from rtsep.fx.sentry import Sentry
+from rtsep.fx.separator import SeparatorWithEffects
 from rtsep.io.null import render
 from rtsep.realtime import layout as at
 from tests.fx.rack import RATE, Rack, noise
@@ -43,6 +45,16 @@ def test_stems_stay_aligned_behind_a_plug_in_that_looks_ahead(tier: str, hop: in
         np.testing.assert_array_equal(out["drums"][:, late:], mix[:, : mix.shape[1] - late] / 4)
         np.testing.assert_allclose(out["vocals"][:, late:], mix[:, : mix.shape[1] - late] / 2, atol=1e-4)
         rack.state = rack.separator.init_state()
+
+
+def test_after_a_change_of_tier_a_plug_in_is_bypassed_and_its_stem_stays_aligned() -> None:
+    rack, other = Rack("12ms", vocals=[LIMITER]), Rack("3ms", vocals=[LIMITER])
+    told: list[str] = []
+    moved = SeparatorWithEffects(other.inner, rack.plan, words=rack.words, sentry=Sentry(rack.header, 6), report=told.append)
+    other.separator, other.state = moved, moved.init_state()
+    mix = noise()
+    np.testing.assert_array_equal(other.play(mix)["vocals"][:, 480:], mix[:, :-480] / 2)
+    assert len(told) == 1 and "another tier" in told[0]
 
 
 def test_a_bypassed_plug_in_is_as_late_as_before_and_exact() -> None:
