@@ -99,7 +99,7 @@ BRIDGE_FAILED = 3
 BRIDGE_REFUSED = 4
 
 PLUGIN_CAPACITY = 1 << 18
-"""Frames in each ring of a plug-in, which makes its segment before a model is chosen: enough for half a second of latency at 96 kHz."""
+"""Frames in each ring of a plug-in, which makes its segment before a model is chosen: half a second of latency at 96 kHz fits."""
 
 HISTOGRAM_BINS = 160
 HISTOGRAM_FIRST_NS = 20_000

@@ -182,7 +182,7 @@ def test_what_is_no_value_is_answered_with_an_error_and_moves_nothing(hall: Hall
 
 def test_a_subscriber_hears_of_changes_by_whomever_and_gets_meters(hall: Hall) -> None:
     hall.send("/rtsep/subscribe")
-    hall.hear(39)
+    hall.hear(30)
     hall.console.params.set("stem.bass.pan", 0.5)
     said: dict[str, float | str] = {}
     until = time.monotonic() + 10
