@@ -76,7 +76,7 @@ def open_run(folder: Path, recipe_text: str, listing: Listing) -> None:
     starts.append(
         {
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "command": sys.argv,
+            "command": ["rtsep", *sys.argv[1:]],
             "git_commit": git_commit(),
             "python": platform.python_version(),
             "machine": f"{platform.machine()} {platform.system()}",
