@@ -50,6 +50,7 @@ def jalv(plugins: Path, bridge: Bridge, place: Path, jack_server: StartServer, u
 @pytest.mark.jack
 @pytest.mark.usefixtures("jalv")
 def test_mix_and_stems_are_exact_through_jalv(place: Path, music: NDArray[np.float32], until: Callable[..., None]) -> None:
+    until(lambda: len(instances(place)) == 1)  # made when the plug-in is activated, after its ports
     [path] = instances(place)
     segment = open_instance(path)
     until(lambda: bool(segment.header[at.READY] == segment.header[at.EPOCH] > 0))
