@@ -12,10 +12,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import ctypes.util
-import math
 import os
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 
 from rtsep.engine.session import Engine, StreamFormat
 from rtsep.errors import DeviceError
+from rtsep.io.jack_wires import Wires
 from rtsep.models.separator import LatencyTerm
 from rtsep.realtime import layout as at
 from rtsep.stems import STEMS
@@ -33,9 +32,6 @@ OUTPUT_PORTS = ("mix_1", "mix_2", *(f"{stem}_{side}" for stem in STEMS for side 
 MIDI_PORT = "midi_in"
 
 CAPTURE, PLAYBACK = at.CAPTURE, at.PLAYBACK
-
-_FAREWELL_S = 2.0
-"""A server that is told to end disconnects everybody first; what was cut this shortly before was not cut by the player."""
 
 _INSTALL = "Install it with: apt install jackd2 libjack-jackd2-0 (or pipewire-jack)."
 
@@ -103,9 +99,7 @@ class JackBackend:
         self._client: Any = None
         self._engine: Engine | None = None
         self._keep: list[Any] = []
-        self._wires: dict[tuple[str, str], float] = {}
-        self._cut: set[tuple[str, str]] = set()
-        self._leaving = False
+        self._wires = Wires()
         self.lost = False
         """The server has gone away."""
 
@@ -116,7 +110,7 @@ class JackBackend:
             DeviceError: no library, or no server.
         """
         self._jack = load_library()
-        self.lost = self._leaving = False
+        self.lost = False
         try:
             with quiet_stderr():
                 self._client = self._jack.Client(self._client_name, no_start_server=True, servername=self._server)
@@ -164,17 +158,15 @@ class JackBackend:
         words[at.P_MIDI] = self._pointer(client.midi_inports.register(MIDI_PORT))
         words[at.IN_PORTS : at.IN_PORTS + at.CHANNELS] = self._inputs
         words[at.OUT_PORTS : at.OUT_PORTS + at.OUTPUTS] = self._outputs
+        context = ffi.cast("void *", words.ctypes.data)
         callback = ffi.cast("JackProcessCallback", jack_process.address)
-        if library.jack_set_process_callback(client._ptr, callback, ffi.cast("void *", words.ctypes.data)) != 0:
+        if library.jack_set_process_callback(client._ptr, callback, context) != 0:
             raise DeviceError("JACK refused the audio callback; restart the server and try again.")
-        self._report_latency(words, shared)
-        client.set_xrun_callback(self._on_xrun)
-        client.set_freewheel_callback(self._on_freewheel)
+        self._listen(words, shared)
         client.set_blocksize_callback(self._on_block_size)
         client.set_shutdown_callback(self._on_shutdown)
-        client.set_port_connect_callback(self._on_wire)
         client.activate()
-        if self._connect and not self._cut:
+        if self._connect and not self._wires.cut:
             self._connect_to_system()
         self.tend()
 
@@ -182,32 +174,16 @@ class JackBackend:
         self._keep.append(port)
         return int(self._jack._ffi.cast("uintptr_t", port._ptr))
 
-    def _on_xrun(self, _delayed_us: float) -> None:
-        if self._engine:
-            self._engine.segment.header[at.XRUNS] += 1
-
-    def _on_freewheel(self, starting: bool) -> None:
-        if self._engine:
-            self._engine.segment.header[at.FREEWHEEL] = int(starting)
-
     def _on_block_size(self, block: int) -> None:
         if self._engine and block != self._engine.stream.block:
             self._engine.set_block(block)  # the server asks for our latency next
 
-    def _on_wire(self, source: Any, sink: Any, connected: bool) -> None:
-        """Remember what we are connected to, or when that ended, for the day when the server is restarted."""
-        wire = (str(source.name), str(sink.name))
-        ours = f"{self.client_name}:"
-        if self._leaving or not any(name.startswith(ours) for name in wire):
-            return
-        self._wires[wire] = math.inf if connected else time.monotonic()
-
     def tend(self) -> None:
         """Connect again what was connected before the server went away, as far as it is there again. Control thread."""
-        for wire in sorted(self._cut):
-            with quiet_stderr(), contextlib.suppress(self._jack.JackError):
-                self._client.connect(*wire)
-                self._cut.discard(wire)
+        if self._client is not None and not self.lost:
+            with quiet_stderr():
+                self._wires.listen(self._jack, self._client)
+                self._wires.mend(self._jack, self._client)
 
     def _on_shutdown(self, _status: Any, _reason: str) -> None:
         self.lost = True
@@ -218,17 +194,22 @@ class JackBackend:
             pointer = int(self._jack._ffi.cast("uintptr_t", self._client._ptr))
             ctypes.CDLL("libjack.so.0").jack_recompute_total_latencies(ctypes.c_void_p(pointer))
 
-    def _report_latency(self, words: NDArray[np.int64], shared: ctypes.CDLL) -> None:
-        """Let compiled code answer the server's questions about our latency."""
-        from rtsep.realtime.latency_callback import jack_latency
+    def _listen(self, words: NDArray[np.int64], shared: ctypes.CDLL) -> None:
+        """Let compiled code hear and answer what the server says outside the cycle."""
+        from rtsep.realtime import notifications
 
         reach = LatencyRange(0, 0)
         words[at.A_LATENCY_RANGE] = ctypes.addressof(reach)
+        words[at.A_WIRES] = self._wires.log.ctypes.data
         self._keep.append(reach)
-        pointer = int(self._jack._ffi.cast("uintptr_t", self._client._ptr))
-        shared.jack_set_latency_callback(
-            ctypes.c_void_p(pointer), ctypes.c_void_p(jack_latency.address), ctypes.c_void_p(words.ctypes.data)
-        )
+        client = ctypes.c_void_p(int(self._jack._ffi.cast("uintptr_t", self._client._ptr)))
+        for register, callback in (
+            (shared.jack_set_latency_callback, notifications.jack_latency),
+            (shared.jack_set_xrun_callback, notifications.jack_xrun),
+            (shared.jack_set_freewheel_callback, notifications.jack_freewheel),
+            (shared.jack_set_port_connect_callback, notifications.jack_wire),
+        ):
+            register(client, ctypes.c_void_p(callback.address), ctypes.c_void_p(words.ctypes.data))
 
     def _connect_to_system(self) -> None:
         client = self._client
@@ -257,10 +238,9 @@ class JackBackend:
         """Leave the graph and close the client; also fine when the server is gone."""
         if self._client is None:
             return
-        self._leaving = True
-        last_moment = time.monotonic() - _FAREWELL_S
-        self._cut |= {wire for wire, ended in self._wires.items() if ended > last_moment}
-        self._wires = {}
+        if not self.lost:
+            self._wires.listen(self._jack, self._client)
+        self._wires.farewell()
         with quiet_stderr(), contextlib.suppress(Exception):
             self._client.deactivate(ignore_errors=True)
         with quiet_stderr(), contextlib.suppress(Exception):

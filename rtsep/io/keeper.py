@@ -57,7 +57,7 @@ class DeviceKeeper:
             if getattr(self._backend, "lost", False) or (still_s > SILENT_S and not header[at.FREEWHEEL]):
                 self._recover()
                 stillness = Stillness(self._clock.now_ns() / 1e9)
-            elif self.losses:
+            else:
                 getattr(self._backend, "tend", lambda: None)()
 
     def _recover(self) -> None:

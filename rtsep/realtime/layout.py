@@ -165,6 +165,9 @@ F_PORT_CONNECTED = 80
 F_GET_LATENCY = 81
 F_SET_LATENCY = 82
 A_LATENCY_RANGE = 83  # 8 bytes to talk to JACK about latencies
+A_WIRES = 84  # count of connections made and cut, then the last `WIRES` of them: source, sink, 1 made or 0 cut
+
+WIRES = 256
 
 CAPTURE, PLAYBACK = 0, 1
 """`jack_latency_callback_mode_t`: how old is what arrives here; how long until what leaves here is heard."""

@@ -1,8 +1,9 @@
-"""What JACK's server asks whenever the graph changes: how late are your outputs behind your inputs?
+"""What JACK's server tells and asks outside the cycle: latencies, connections, xruns, freewheel. JACK's notification thread only.
 
-The server waits for the answer and serves no other request meanwhile. In Python it would have to take the GIL, and if the thread
-that holds the GIL is itself waiting for the server (python-rtmidi closes its JACK ports that way), both wait for ever. So the
-answer is compiled. JACK's notification thread only.
+The server waits until its question about latencies is answered, ten seconds at the most, and serves no other request meanwhile;
+whatever it told before is in front of the question. In Python all that takes the GIL, and if the thread that holds it is waiting
+for the server (python-rtmidi opens, connects and closes its JACK ports that way), each waits for the other. So the listeners
+are compiled.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from rtsep.realtime.atomics import (
     call_i32_of_i64,
     call_i32_of_i64_i32_i64,
     load_relaxed,
+    store_release,
 )
 
 
@@ -47,3 +49,29 @@ def jack_latency(mode, context):  # type: ignore[no-untyped-def]
         _pass_on(ctx, mode, at.IN_PORTS, at.CHANNELS, at.OUT_PORTS, at.OUTPUTS)
     else:
         _pass_on(ctx, mode, at.OUT_PORTS, at.OUTPUTS, at.IN_PORTS, at.CHANNELS)
+
+
+@cfunc(types.int32(types.CPointer(types.int64)), error_model="numpy", cache=True)
+def jack_xrun(context):  # type: ignore[no-untyped-def]
+    """JackXRunCallback: count."""
+    h = carray(as_int64(carray(context, at.CONTEXT_WORDS)[at.A_HEADER]), at.HEADER_WORDS)
+    h[at.XRUNS] += 1
+    return np.int32(0)
+
+
+@cfunc(types.void(types.int32, types.CPointer(types.int64)), error_model="numpy", cache=True)
+def jack_freewheel(starting, context):  # type: ignore[no-untyped-def]
+    """JackFreewheelCallback: from now on the host would rather wait than have a hole, or no longer."""
+    h = carray(as_int64(carray(context, at.CONTEXT_WORDS)[at.A_HEADER]), at.HEADER_WORDS)
+    store_release(h, at.FREEWHEEL, np.int64(starting != 0))
+
+
+@cfunc(types.void(types.uint32, types.uint32, types.int32, types.CPointer(types.int64)), error_model="numpy", cache=True)
+def jack_wire(source, sink, connected, context):  # type: ignore[no-untyped-def]
+    """JackPortConnectCallback: note the two port numbers for whoever keeps the names of our connections."""
+    log = carray(as_int64(carray(context, at.CONTEXT_WORDS)[at.A_WIRES]), 1 + 3 * at.WIRES)
+    entry = 1 + 3 * (log[0] % at.WIRES)
+    log[entry] = source
+    log[entry + 1] = sink
+    log[entry + 2] = connected
+    store_release(log, 0, log[0] + 1)
