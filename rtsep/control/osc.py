@@ -45,9 +45,6 @@ def address_of(name: str) -> str:
     return _PREFIX + name.replace(".", "/")
 
 
-_NAMES = {address_of(name): name for name in PARAMS}
-
-
 class OscServer:
     """Listens in a thread of its own.
 
@@ -117,8 +114,9 @@ class OscServer:
 
     def _do(self, message: Message, peer: Peer) -> None:
         address, arguments = message
-        if address in _NAMES:
-            self._parameter(_NAMES[address], arguments, peer)
+        names = {address_of(name): name for name in PARAMS}  # a rig's effects add theirs
+        if address in names:
+            self._parameter(names[address], arguments, peer)
             return
         match address.removeprefix(_PREFIX), arguments:
             case "state", ():

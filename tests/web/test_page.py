@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rtsep.control.params import PARAMS, Param, add_params
 from rtsep.control.web.launcher import MixerPage
+from rtsep.realtime import layout as at
 from rtsep.realtime.midi import receive
 from rtsep.stems import STEMS
 from tests.web.browser import PROGRAM, Browser, Tab
@@ -138,6 +140,20 @@ def test_the_page_fits_phone_and_laptop(browser: Browser, show: Show, width: int
     tab.screenshot(tmp_path / "page.png")
     assert (tmp_path / "page.png").stat().st_size > 10_000
     assert not tab.errors
+
+
+def test_the_knobs_of_effects_do_not_confuse_the_page(browser: Browser, home: Path) -> None:
+    knob = Param("fx.vocals.page-test.amount", at.FX, "switch", 0.0, 1.0)
+    add_params([knob])
+    show = Show()
+    try:
+        tab = ready(browser, show, width=1280, height=800)
+        show.params.set("stem.bass.mute", 1.0)
+        shows(tab, "stem.bass.mute", "aria-pressed", "true")
+        assert not tab.errors
+    finally:
+        show.stop()
+        del PARAMS[knob.name]
 
 
 def test_the_page_comes_back_by_itself(browser: Browser, home: Path) -> None:

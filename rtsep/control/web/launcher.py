@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from rtsep.control.params import PARAMS
 from rtsep.control.web.request import PageRequest
 from rtsep.engine.session import Engine
 from rtsep.errors import DeviceError
@@ -61,6 +62,7 @@ class MixerPage:
             listener=self._listener.fileno(),
             control=str(self._control),
             token=self._token,
+            params=tuple(PARAMS.values()),
             anywhere=self.anywhere,
         )
         self._process = subprocess.Popen(

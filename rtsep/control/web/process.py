@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import uvicorn
 
-from rtsep.control.params import ParamStore
+from rtsep.control.params import ParamStore, add_params
 from rtsep.control.web.app import EngineLink, Page, make_app
 from rtsep.control.web.frames import FrameMaker
 from rtsep.control.web.request import PageRequest
@@ -26,6 +26,7 @@ NICENESS = 5
 
 
 async def _serve(request: PageRequest) -> None:
+    add_params(request.params)
     listener = socket.socket(fileno=request.listener)
     segment = Segment(request.descriptor, request.capacity)
     page = Page(FrameMaker(segment), ParamStore(segment.params), EngineLink(Path(request.control)))

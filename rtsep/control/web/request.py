@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from rtsep.control.params import Param
+
 
 class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the process must know."""
@@ -16,4 +18,6 @@ class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
     control: str
     """Path of the engine's control socket."""
     token: str
+    params: tuple[Param, ...]
+    """All there are in this run: a rig's effects bring knobs of their own, and frames list the values in this order."""
     anywhere: bool
