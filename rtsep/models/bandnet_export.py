@@ -56,8 +56,18 @@ def write_graph(net: BandNet, path: Path) -> None:
         raise WeightsError("torch.onnx made no program of this network; is another exporter configured?")
     model = program.model_proto
     _store_as_float16(model)
+    forget_origin(model)
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+def forget_origin(model: Any) -> None:
+    """Drop what the exporter notes of this machine: stack traces and paths, node by node."""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 def _store_as_float16(model: Any) -> None:
