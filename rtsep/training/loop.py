@@ -14,9 +14,11 @@ import numpy as np
 import torch
 
 from rtsep.models.bandnet import BandNet
+from rtsep.models.bandnet_config import BandNetConfig
 from rtsep.training import checkpoint as checkpoints
 from rtsep.training.corpus import Corpus
 from rtsep.training.feed import Feed
+from rtsep.training.growth import finer_bins
 from rtsep.training.objective import Objective, Weights
 from rtsep.training.parallel import Group, flat_norm
 from rtsep.training.recipe import Recipe
@@ -86,6 +88,15 @@ class Trainer:
         states = [saved.lane_states[number] for number in self.lane_numbers]
         self.state = torch.cat(states, 1).to(self.device)
         self.step, self.core_seconds, self.audio_seconds = saved.step, saved.core_seconds, saved.audio_seconds
+
+    def learn_from(self, saved: checkpoints.Checkpoint, config: BandNetConfig) -> None:
+        """Begin a run of this recipe with the averaged weights of a network of another `config`, see `rtsep.training.growth`.
+
+        The compute and the audio that went into them count on; updates, optimiser and streams begin anew.
+        """
+        self.model.load_state_dict(finer_bins(saved.average, config, self.recipe.model), strict=False)
+        self.average.load_state_dict(self.model.state_dict())
+        self.core_seconds, self.audio_seconds = saved.core_seconds, saved.audio_seconds
 
     def checkpoint(self) -> checkpoints.Checkpoint:
         """Collect the state of all processes; every process must call this."""
