@@ -1,4 +1,4 @@
-"""Changes to a stem that leave it the same instrument: speed, equaliser, room, saturation, place in the stereo field.
+"""Changes to a stem that leave it the same instrument: speed, tempo, equaliser, room, saturation, place in the stereo field.
 
 All take and return `[2, frames]` float32 and draw from the generator they are given, so a stream can be made again from its seed.
 Equaliser and room are applied as one spectrum product over the whole stretch, hence cost two FFTs together.
@@ -7,6 +7,7 @@ Equaliser and room are applied as one spectrum product over the whole stretch, h
 from __future__ import annotations
 
 import numpy as np
+import pedalboard
 import soxr
 from numpy.typing import NDArray
 
@@ -27,6 +28,23 @@ def speed_ratio(rng: Rng, semitones: float, probability: float = 0.5) -> float:
 def change_speed(x: NDArray[np.float32], ratio: float, rate: int) -> NDArray[np.float32]:
     """Play `[frames, channels]` faster by `ratio`: pitch, tempo and formants move together, as on a tape machine."""
     return x if ratio == 1.0 else np.asarray(soxr.resample(x, rate * ratio, rate, quality="LQ"), np.float32)
+
+
+def tempo_ratio(rng: Rng, probability: float, span: float = 0.18) -> float:
+    """Draw a tempo within a factor of 1 ± `span` (evenly in its logarithm) with `probability`, else exactly 1."""
+    if not probability or rng.random() >= probability:
+        return 1.0
+    return float((1.0 + span) ** rng.uniform(-1.0, 1.0))
+
+
+def change_tempo(x: NDArray[np.float32], ratio: float, rate: int) -> NDArray[np.float32]:
+    """Play `[frames, channels]` faster by `ratio` at the same pitch (Rubber Band, through pedalboard).
+
+    With `change_speed` before it, pitch and tempo move independently of each other.
+    """
+    if ratio == 1.0:
+        return x
+    return np.asarray(pedalboard.time_stretch(np.ascontiguousarray(x.T), rate, stretch_factor=ratio, high_quality=False).T)
 
 
 def random_equaliser(rng: Rng, bins: int, rate: int, depth_db: float = 6.0) -> NDArray[np.float32]:

@@ -38,6 +38,8 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     song_gain_db: float = 5.0
     drop_stem: float = 0.1
     speed_semitones: float = 3.0
+    tempo: float = 0.0
+    """Share of the cuts whose tempo changes by itself; it costs as much time as all other changes together."""
     level_db: tuple[float, float] = (-20.0, 6.0)
 
 
@@ -100,13 +102,13 @@ class StretchMaker:
         stems *= np.float32(gain)
         return Stretch(stems, groups, weights, float((gain * level) ** 2))
 
-    def _cut(self, pcm: Pcm, start: int, ratio: float) -> NDArray[np.float32]:
-        """Read `[2, frames]` from `start`, at another speed; a shorter clip is repeated."""
-        wanted = int(np.ceil(self.frames * ratio)) + 64
+    def _cut(self, pcm: Pcm, start: int, ratio: float, tempo: float) -> NDArray[np.float32]:
+        """Read `[2, frames]` from `start`, at another speed and tempo; a shorter clip is repeated."""
+        wanted = int(np.ceil(self.frames * ratio * tempo)) + 64
         part = np.asarray(pcm[start : start + wanted], np.float32) / 32768.0
         if len(part) < wanted:
             part = np.concatenate([part, np.asarray(pcm[: wanted - len(part)], np.float32) / 32768.0])
-        part = augment.change_speed(part, ratio, self.rate)
+        part = augment.change_tempo(augment.change_speed(part, ratio, self.rate), tempo, self.rate)
         if len(part) < self.frames:
             part = np.concatenate([part] * -(-self.frames // len(part)))
         part = part[: self.frames].T
@@ -117,8 +119,8 @@ class StretchMaker:
         pool = self.corpus.clips[stem]
         pcm = pool[rng.integers(len(pool))]
         semitones = self.config.speed_semitones * (1.3 if stem == "vocals" else 1.0)
-        ratio = augment.speed_ratio(rng, semitones)
-        x = self._cut(pcm, int(rng.integers(max(1, len(pcm) - int(self.frames * ratio)))), ratio)
+        ratio, tempo = augment.speed_ratio(rng, semitones), augment.tempo_ratio(rng, self.config.tempo)
+        x = self._cut(pcm, int(rng.integers(max(1, len(pcm) - int(self.frames * ratio * tempo)))), ratio, tempo)
         x = augment.saturate(x, rng)
         x = augment.filter_stem(x, rng, self.rate, equaliser=0.5, room=0.6 if stem == "vocals" else 0.2)
         x = augment.place(x, rng)
@@ -135,12 +137,12 @@ class StretchMaker:
 
     def _coherent(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], NDArray[np.float32]]]:
         song: Song = self.corpus.songs[rng.integers(len(self.corpus.songs))]
-        ratio = augment.speed_ratio(rng, self.config.speed_semitones)
-        start = int(rng.integers(max(1, song.frames - int(self.frames * ratio))))
+        ratio, tempo = augment.speed_ratio(rng, self.config.speed_semitones), augment.tempo_ratio(rng, self.config.tempo)
+        start = int(rng.integers(max(1, song.frames - int(self.frames * ratio * tempo))))
         stems = np.zeros((4, 2, self.frames), np.float32)
         for index, stem in enumerate(STEMS):
             if stem in song.stems:
-                x = self._cut(song.stems[stem][: song.frames], start, ratio)
+                x = self._cut(song.stems[stem][: song.frames], start, ratio, tempo)
                 x = augment.filter_stem(x, rng, self.rate, equaliser=0.3, room=0.15)
                 gain_db = rng.uniform(-self.config.song_gain_db, self.config.song_gain_db)
                 stems[index] = augment.place(x, rng) * np.float32(db_to_gain(gain_db))

@@ -22,6 +22,13 @@ def test_speed_moves_pitch_and_length_together() -> None:
     assert np.argmax(spectrum) * RATE / fast.shape[1] == pytest.approx(441.0 * 1.25, abs=2.0)
 
 
+def test_tempo_moves_length_and_leaves_pitch() -> None:
+    fast = augment.change_tempo(tone(seconds=1.0).T, 1.25, RATE).T
+    assert fast.shape == (2, pytest.approx(RATE / 1.25, rel=0.02))
+    spectrum = np.abs(np.fft.rfft(fast[0] * np.hanning(fast.shape[1])))
+    assert np.argmax(spectrum) * RATE / fast.shape[1] == pytest.approx(441.0, abs=3.0)
+
+
 @pytest.mark.parametrize(("equaliser", "room"), [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
 def test_filters_never_sound_before_their_input(equaliser: float, room: float) -> None:
     x = np.zeros((2, RATE // 2), np.float32)
