@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtsep.engine.guardian import Life
 from rtsep.engine.session import Engine, StreamFormat
 from rtsep.errors import DeviceError
 from rtsep.io.jack_wires import Wires
@@ -102,6 +103,10 @@ class JackBackend:
         self._wires = Wires()
         self.lost = False
         """The server has gone away."""
+
+    def inherit(self, life: Life) -> None:
+        """Be wired as the engine before this one was when it died. Call it before `start`."""
+        self._wires.inherit(life)
 
     def open(self) -> StreamFormat:
         """Reach the server, also a second time after it went away.

@@ -2,6 +2,8 @@
 
 Compiled code notes the numbers of the ports (`rtsep.realtime.notifications`); here they get names, on the control thread. When a
 server is told to end, it cuts every connection just before it goes: what was cut within the last moments counts as connected.
+
+An engine that is killed leaves its connections to the one that is started in its place (`rtsep.engine.guardian`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtsep.engine.guardian import Life
 from rtsep.realtime import layout as at
 
 FAREWELL_S = 2.0
@@ -30,8 +33,14 @@ class Wires:
         self._seen = 0
         self._names: dict[int, str] = {}
         self._ended: dict[Wire, float] = {}
+        self._life: Life | None = None
         self.cut: set[Wire] = set()
-        """Connections of the last server that are not made again yet."""
+        """Connections of the last server, or of the engine before this one, that are not made again yet."""
+
+    def inherit(self, life: Life) -> None:
+        """Take over what the engine before this one was connected to, and keep what this one is for the next."""
+        self._life = life
+        self.cut = {(source, sink) for source, sink in life.recall("wires", [])}
 
     def listen(self, jack: Any, client: Any) -> None:
         """Give names to what was noted since the last time."""
@@ -46,6 +55,9 @@ class Wires:
             if all(wire) and any(name.startswith(ours) for name in wire):
                 self._ended[wire] = math.inf if connected else time.monotonic()
         self._seen = count
+        if self._life:
+            there = {wire for wire, ended in self._ended.items() if ended == math.inf}
+            self._life.keep("wires", sorted(map(list, there | self.cut)))
 
     def _name(self, jack: Any, client: Any, number: int) -> None:
         port = jack._lib.jack_port_by_id(client._ptr, number)
