@@ -72,6 +72,22 @@ class MasterTable(_Strict, frozen=True):
     limiter: bool = False
 
 
+class GroupTable(_Strict, frozen=True):
+    """`[groups.a]`, `[groups.b]`: a fader and a mute for all stems whose `group` is 1 or 2."""
+
+    name: Annotated[str, msgspec.Meta(max_length=24)] = ""
+    """What players call it; without one, its letter."""
+    gain_db: GainDb = 0.0
+    mute: bool = False
+
+
+class GroupsTable(_Strict, frozen=True):
+    """`[groups]`: one table per group."""
+
+    a: GroupTable = GroupTable()
+    b: GroupTable = GroupTable()
+
+
 class StemsTable(_Strict, frozen=True):
     """`[stems]`: one table per stem."""
 
@@ -126,7 +142,7 @@ class MidiBinding(_Strict, frozen=True, rename={"curve": "map"}):
 
     when: MidiMessage
     to: str
-    """A parameter, or `snapshot.NAME`, which is recalled."""
+    """A parameter; or `snapshot.NAME`, which is recalled; or `model.NAME` or `model.NAME.TIER`, which takes over."""
     curve: MidiCurve | None = None
     takeover: Literal["jump", "pickup", "scale"] = "jump"
     """A fader without a motor that stands elsewhere: jump there, wait until it comes by, or approach in proportion."""
@@ -197,6 +213,7 @@ class Rig(_Strict, frozen=True):
     engine: EngineTable = EngineTable()
     audio: AudioTable = AudioTable()
     stems: StemsTable = StemsTable()
+    groups: GroupsTable = GroupsTable()
     master: MasterTable = MasterTable()
     fx: FxTable = FxTable()
     midi: MidiTable = MidiTable()

@@ -7,6 +7,9 @@ rtsep ctl status                       state, load, late hops
 rtsep ctl solo drums                   solo one stem and no other
 rtsep ctl snapshot store verse         keep where everything stands; also: recall, delete, list, export, import
 rtsep ctl snapshot recall verse --over 4
+rtsep ctl model                        models and tiers there are, and the present one
+rtsep ctl model cascade 81ms           go on with another while audio goes on; without a tier, its default; a tier alone is one
+                                       of the same model
 rtsep ctl record on                    record mix, stems and input; off ends it
 rtsep ctl clear                        let go of the clip latch
 """
@@ -16,12 +19,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-from rtsep.errors import UsageError, nearest
+from rtsep.errors import RtsepError, UsageError, nearest
 
-_WORDS = ("list", "get", "set", "status", "solo", "snapshot", "record", "clear")
+_WORDS = ("list", "get", "set", "status", "solo", "snapshot", "model", "record", "clear")
+_LOADING_S = 120.0
 _SNAPSHOT_WORDS = ("store", "recall", "delete", "list", "export", "import")
 
 
@@ -67,7 +72,43 @@ def _ask(engine: Any, word: str, rest: list[str], over_s: float) -> Any:
         if wanted not in ("on", "off"):
             raise UsageError(f'rtsep ctl record takes on or off, not "{wanted}".')
         return engine.ask(ask.Record(wanted == "on"))
+    if word == "model":
+        return _model(engine, rest)
     return engine.ask(ask.ClearClips()) if word == "clear" else _snapshot(engine, rest, over_s)
+
+
+def _model(engine: Any, rest: list[str]) -> str:
+    """List what there is, or change over and wait for what becomes of it."""
+    from rtsep.control import commands as ask
+
+    choices = {model["name"]: model for model in engine.ask(ask.ModelList())}
+    present, _ = engine.ask(ask.Status())["model"].split()
+    if not rest:
+        return "\n".join(_model_lines(list(choices.values()), engine.ask(ask.Status())["model"]))
+    if len(rest) > 2:
+        raise UsageError("Type: rtsep ctl model NAME TIER")
+    if len(rest) == 1 and rest[0] in [tier["name"] for tier in choices[present]["tiers"]]:
+        rest = ["", *rest]
+    wanted = engine.ask(ask.ModelChange(*rest))
+    print(f"{wanted} is loading; dry is heard until it has.", file=sys.stderr)
+    until = time.monotonic() + _LOADING_S
+    while (now := engine.ask(ask.Status()))["loading"]:
+        if time.monotonic() > until:
+            raise RtsepError(f"{wanted} has not loaded within {_LOADING_S:g} s. See how it goes: rtsep ctl status")
+        time.sleep(0.1)
+    if now["model_error"]:
+        raise RtsepError(now["model_error"])
+    return f"{now['model']}, latency {now['latency_ms']:.1f} ms"
+
+
+def _model_lines(choices: list[dict[str, Any]], present: str) -> list[str]:
+    lines = []
+    for model in choices:
+        lines.append(f"{model['name']}: {model['missing'] or model['summary']}")
+        for tier in model["tiers"]:
+            mark = "*" if f"{model['name']} {tier['name']}" == present else " "
+            lines.append(f" {mark} {tier['name']:<8} {tier['latency_ms']:7.1f} ms  {tier['summary']}")
+    return lines
 
 
 def _snapshot(engine: Any, rest: list[str], over_s: float) -> Any:

@@ -99,6 +99,17 @@ class LearnCancel(_Command, frozen=True, tag="learn-cancel"):
     """Bind nothing after all."""
 
 
+class ModelList(_Command, frozen=True, tag="model-list"):
+    """Models and tiers that can run live, and what they lack."""
+
+
+class ModelChange(_Command, frozen=True, tag="model-change"):
+    """Go on with another model or tier while audio goes on; the same model, or its default tier, where one is left out."""
+
+    model: Text = ""
+    tier: Text = ""
+
+
 class Record(_Command, frozen=True, tag="record"):
     """Begin or end recording mix and stems."""
 
@@ -108,7 +119,7 @@ class Record(_Command, frozen=True, tag="record"):
 Command = (
     Set | Get | Describe | Status | SoloOnly | ClearClips
     | SnapshotStore | SnapshotRecall | SnapshotDelete | SnapshotList | SnapshotExport | SnapshotImport
-    | LearnStart | LearnState | LearnCancel | Record
+    | LearnStart | LearnState | LearnCancel | ModelList | ModelChange | Record
 )  # fmt: skip
 
 

@@ -18,9 +18,10 @@ import msgspec
 from rtsep.config import MidiBinding, Rig
 from rtsep.control import commands as ask
 from rtsep.control.learn import Heard, Learner, write_binding
-from rtsep.control.midi_map import install
+from rtsep.control.midi_map import MODEL, SNAPSHOT, install
+from rtsep.control.model_switch import ModelSwitch
 from rtsep.control.morph import Morph, between
-from rtsep.control.params import PARAMS, ParamStore
+from rtsep.control.params import GROUP_NAMES, PARAMS, RECORD, ParamStore
 from rtsep.control.saved_state import write_whole
 from rtsep.control.snapshots import SnapshotBook, to_toml
 from rtsep.engine.session import Engine
@@ -56,6 +57,7 @@ class Console:
         book: its snapshots.
         bindings: MIDI bindings in force.
         recorder: what `record` switches on and off.
+        models: changes the model.
     """
 
     def __init__(
@@ -85,9 +87,11 @@ class Console:
         self._fader = self.params.get("snapshot.morph")
         self._learner: Learner | None = None
         self._learned = ""
+        self._recorded = False
         self.recorder = Recorder(engine, state / "recordings", on_event=tell)
+        self.models = ModelSwitch(engine, rig.fx, tell=tell)
         self._saved: dict[str, float] = {}
-        self._save_due_s = time.monotonic() + AUTOSAVE_S
+        self._save_due_s = time.monotonic()  # at once: an engine that dies early shall not come back with the faders of last week
         self._lock = threading.RLock()
 
     def execute(self, command: ask.Command) -> ask.Answer:
@@ -126,7 +130,13 @@ class Console:
                 self._morph = Morph(self.params, self.book.recallable(name), seconds, time.monotonic())
                 self._move_on()
             case ask.Record(on):
-                return self._record(on)
+                self.params.set(RECORD, float(on))
+                self._follow_record_switch()
+                return str(self.recorder.folder or "")
+            case ask.ModelList():
+                return self.models.choices()
+            case ask.ModelChange(model, tier):
+                return self.models.change(model, tier)
             case ask.LearnStart(name):
                 self._learner, self._learned = Learner(name), ""
             case ask.LearnState():
@@ -158,7 +168,11 @@ class Console:
             "params": [msgspec.to_builtins(param) for param in PARAMS.values()],
             "stems": list(STEMS),
             "made": [stem for stem in STEMS if stem in spec.stems],
+            "groups": [
+                {"key": key, "name": getattr(self._rig.groups, key).name or f"Group {key.upper()}"} for key in GROUP_NAMES
+            ],
             "model": f"{spec.name} {spec.tier}",
+            "models": self.models.choices(),
             "rate": engine.stream.rate,
             "latency": engine.latency.lines(),
             "latency_ms": 1000.0 * engine.latency.frames / engine.stream.rate,
@@ -170,17 +184,32 @@ class Console:
             **msgspec.to_builtins(now),
             "load": now.load,
             "model": f"{self.engine.spec.name} {self.engine.spec.tier}",
+            "loading": self.models.loading,
+            "model_error": self.models.error,
+            "latency_ms": 1000.0 * self.engine.latency.frames / self.engine.stream.rate,
             "recording": self.recorder.folder.name if self.recorder.recording and self.recorder.folder else "",
             "snapshots": self.book.names,
             "clipped": int(self.engine.segment.header[at.CLIPPED]),
         }
 
-    def _record(self, on: bool) -> str:
-        if on:
-            self.recorder.start()
+    def _follow_record_switch(self) -> None:
+        """Record while the switch is on, whoever moves it; a recording that ended by itself switches it off."""
+        wanted, recording = self.params.get(RECORD) > 0, self.recorder.recording
+        if wanted == self._recorded and recording == wanted:
+            return
+        began, self._recorded = wanted and not self._recorded, wanted
+        if began:
+            try:
+                self.recorder.start()
+            except RtsepError:
+                self.params.set(RECORD, 0.0)
+                self._recorded = False
+                raise
+        elif wanted:
+            self.params.set(RECORD, 0.0)
+            self._recorded = False
         else:
             self.recorder.stop()
-        return str(self.recorder.folder or "")
 
     def heard(self) -> list[Heard]:
         """MIDI messages since the last tick."""
@@ -190,14 +219,28 @@ class Console:
         """Do what is due."""
         with self._lock:
             for signal in self._signals.new():
-                answer = self.execute(ask.SnapshotRecall(self._asked[signal])) if signal < len(self._asked) else ask.Answer()
-                if answer.error:
-                    self._tell(answer.error)
+                if signal < len(self._asked):
+                    self._answer_midi(self._asked[signal])
+            try:
+                self._follow_record_switch()
+            except (RtsepError, OSError) as error:
+                self._tell(str(error))
+            self.models.look()
             self._move_on()
             self._follow_morph_fader()
             self._listen()
             if time.monotonic() >= self._save_due_s:
                 self.save_state()
+
+    def _answer_midi(self, wish: str) -> None:
+        """Do what a message is bound to that moves no parameter."""
+        if wish.startswith(MODEL):
+            model, _, tier = wish.removeprefix(MODEL).partition(".")
+            answer = self.execute(ask.ModelChange(model, tier))
+        else:
+            answer = self.execute(ask.SnapshotRecall(wish.removeprefix(SNAPSHOT)))
+        if answer.error:
+            self._tell(answer.error)
 
     def _move_on(self) -> None:
         if self._morph and not self._morph.step(time.monotonic()):
@@ -234,7 +277,7 @@ class Console:
     def save_state(self) -> None:
         """Keep where everything stands, if it has moved; a disk that is full is told once per attempt and no more."""
         self._save_due_s = time.monotonic() + AUTOSAVE_S
-        now = self.params.all()
+        now = {name: value for name, value in self.params.all().items() if name != RECORD}
         if now == self._saved:
             return
         self._saved = now

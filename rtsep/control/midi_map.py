@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from rtsep.config import MidiBinding, MidiCurve
 from rtsep.control.params import PARAMS, Param, find_param
-from rtsep.errors import ConfigError
+from rtsep.errors import ConfigError, ModelError
+from rtsep.models import registry
 from rtsep.realtime import layout as at
 from rtsep.realtime.segment import Context
 from rtsep.units import db_to_gain
@@ -24,6 +25,10 @@ UNITY = 100
 SNAPSHOT = "snapshot."
 """A binding to this and a name recalls a snapshot."""
 
+MODEL = "model."
+"""A binding to this, a model and perhaps a tier (`model.cascade.81ms`) changes over to it."""
+
+_WISHES = (SNAPSHOT, MODEL)
 _GAIN_RANGE_DB = (-60.0, 6.0)
 _KINDS = {
     "cc": at.KIND_CC,
@@ -77,14 +82,14 @@ def install(context: Context, bindings: Sequence[MidiBinding]) -> tuple[str, ...
     """Replace the MIDI tables of a context.
 
     Returns:
-        The snapshots that bindings recall; signal number i means the i-th.
+        What bindings ask for that moves no parameter, such as `snapshot.verse`; signal number i means the i-th.
 
     Raises:
         ConfigError: a binding names no parameter, does not fit it, or there are too many; the old tables stay then.
     """
     check(bindings)
     context.midi_map[:] = -1
-    snapshots: list[str] = []
+    wishes: list[str] = []
     rows = [(binding, kind) for binding in bindings for kind in rows_of(binding)]
     for row, (binding, kind) in enumerate(rows):
         when = binding.when
@@ -93,16 +98,15 @@ def install(context: Context, bindings: Sequence[MidiBinding]) -> tuple[str, ...
             word, action = PARAMS[binding.to].word, action_of(binding)
             context.curves[row] = curve_table(binding, PARAMS[binding.to])
         else:
-            name = binding.to.removeprefix(SNAPSHOT)
-            if name not in snapshots:
-                snapshots.append(name)
-            word, action = snapshots.index(name), at.ACT_SIGNAL
+            if binding.to not in wishes:
+                wishes.append(binding.to)
+            word, action = wishes.index(binding.to), at.ACT_SIGNAL
         channel = 16 if when.channel is None else when.channel - 1
         start = context.midi_map[kind, channel, when.number & 0x7F]
         layer = -1 if binding.layer is None else binding.layer
         context.bindings[row] = (word, action, start, when.number, _TAKEOVER[binding.takeover], layer)
         context.midi_map[kind, channel, when.number & 0x7F] = row
-    return tuple(snapshots)
+    return tuple(wishes)
 
 
 def action_of(binding: MidiBinding) -> int:
@@ -129,7 +133,9 @@ def check(bindings: Sequence[MidiBinding]) -> None:
             raise ConfigError(f"{where}: {when.type} has numbers 0 to {_HIGHEST[when.type]}, not {when.number}.")
         if when.relative and when.type != "cc":
             raise ConfigError(f'{where}: relative is for endless encoders, which send type = "cc", not "{when.type}".')
-        if binding.to not in PARAMS and binding.to.startswith(SNAPSHOT):
+        if binding.to not in PARAMS and binding.to.startswith(_WISHES):
+            if binding.to.startswith(MODEL):
+                _check_model(where, *binding.to.removeprefix(MODEL).partition(".")[::2])
             continue
         param = find_param(binding.to)
         shape = shape_of(binding, param)
@@ -139,3 +145,11 @@ def check(bindings: Sequence[MidiBinding]) -> None:
             raise ConfigError(f"{where}: {shape} is for gains; {binding.to} takes linear, toggle or momentary.")
         if shape == "alone" and not binding.to.endswith(".solo"):
             raise ConfigError(f"{where}: alone is for solo, for example stem.vocals.solo, not {binding.to}.")
+
+
+def _check_model(where: str, model: str, tier: str) -> None:
+    try:
+        if registry.find(model, tier or None)[1].whole_file:
+            raise ConfigError(f"{where}: tier {tier} of {model} needs the whole file and cannot run live.")
+    except ModelError as error:
+        raise ConfigError(f"{where}: {error}") from error

@@ -4,8 +4,12 @@
     /rtsep/state                     asks for all
     /rtsep/snapshot/recall s [f]     recalls, over f seconds;  /rtsep/snapshot/store s  keeps
     /rtsep/solo s                    solos one stem and no other
-    /rtsep/subscribe [i]             from now on, changes come to this address, to port i if given; and 10 times a second
-                                     /rtsep/meter/NAME f with peaks in dB
+    /rtsep/model                     asks for model and tier;  /rtsep/model s [s]  changes over to a model, or a tier of it
+    /rtsep/models                    asks what can be chosen: /rtsep/models s s f (latency in ms) for each
+    /rtsep/subscribe [i]             from now on, changes come to this address, to port i if given, those of
+                                     /rtsep/engine s s (state and reason) and /rtsep/model s s too; and 10 times a second
+                                     /rtsep/meter/NAME f with peaks in dB; …/rms f and …/true_peak f in dB, …/loudness f and
+                                     …/integrated f in LUFS, …/clip i; and /rtsep/meter/limiter f, its gain in dB
     /rtsep/unsubscribe
 
 Off by default; on the loopback interface unless the rig says otherwise. A subscription ends after a minute unless it is renewed,
@@ -21,15 +25,13 @@ import threading
 import time
 from collections.abc import Callable
 
-import numpy as np
-
 from rtsep.control import commands as ask
 from rtsep.control.console import Console
+from rtsep.control.meters import NAMES, Meters
 from rtsep.control.osc_codec import MAX_DATAGRAM, Message, OscError, decode, encode
 from rtsep.control.params import PARAMS
 from rtsep.errors import DeviceError
 from rtsep.realtime import layout as at
-from rtsep.stems import STEMS
 from rtsep.units import gain_to_db
 
 MAX_SUBSCRIBERS = 8
@@ -61,8 +63,8 @@ class OscServer:
         self._console, self._tell = console, tell
         self.malformed = 0
         self._told_s = 0.0
-        self._subscribers: dict[Peer, tuple[float, dict[str, float]]] = {}
-        self._position = int(console.engine.segment.header[at.OUT_POS])
+        self._subscribers: dict[Peer, tuple[float, dict[str, bytes]]] = {}
+        self._meters: Meters | None = None
         self._socket = socket.socket(socket.AF_INET6 if ":" in listen else socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self._socket.bind((listen, port))
@@ -128,6 +130,16 @@ class OscServer:
                 self._subscribe((peer[0], port))
             case "unsubscribe", _:
                 self._subscribers = {key: value for key, value in self._subscribers.items() if key[0] != peer[0]}
+            case "model", ():
+                self._send(peer, self._model())
+            case "model", (str(model),):
+                self._answer(ask.ModelChange(model[:200]), peer)
+            case "model", (str(model), str(tier)):
+                self._answer(ask.ModelChange(model[:200], tier[:200]), peer)
+            case "models", ():
+                for choice in self._console.models.choices():
+                    for offer in choice["tiers"]:
+                        self._send(peer, encode("/rtsep/models", choice["name"], offer["name"], float(offer["latency_ms"])))
             case "solo", (str(stem),):
                 self._answer(ask.SoloOnly(stem), peer)
             case "snapshot/store", (str(name),):
@@ -159,25 +171,39 @@ class OscServer:
     def _publish(self) -> None:
         now_s = time.monotonic()
         self._subscribers = {peer: value for peer, value in self._subscribers.items() if value[0] > now_s}
-        values = self._console.params.all()
-        meters = self._meters()
+        status = self._console.engine.status()
+        said = {name: encode(address_of(name), float(value)) for name, value in self._console.params.all().items()}
+        said |= {"model": self._model(), "engine": encode("/rtsep/engine", status.state, status.reason[:200])}
+        meters = self._levels()
         for peer, (_, known) in self._subscribers.items():
-            for name, value in values.items():
-                if known.get(name) != value:
-                    known[name] = value
-                    self._send(peer, encode(address_of(name), float(value)))
+            for name, datagram in said.items():
+                if known.get(name) != datagram:
+                    known[name] = datagram
+                    self._send(peer, datagram)
             for datagram in meters:
                 self._send(peer, datagram)
 
-    def _meters(self) -> list[bytes]:
-        segment = self._console.engine.segment
-        end = int(segment.header[at.OUT_POS])
-        first = max(self._position, end - at.PLAYED // 2)
-        self._position = end
-        heard = np.abs(segment.played[:, np.arange(first, end) & (at.PLAYED - 1)]).max(axis=1, initial=0.0)
-        rows = {"mix": 0, **{stem: 2 + 2 * slot for slot, stem in enumerate(STEMS)}}
-        peaks_db = {name: gain_to_db(float(heard[row : row + 2].max())) for name, row in rows.items()}
-        return [encode(f"/rtsep/meter/{name}", peak_db) for name, peak_db in peaks_db.items()]
+    def _model(self) -> bytes:
+        spec = self._console.engine.spec
+        return encode("/rtsep/model", spec.name, spec.tier)
+
+    def _levels(self) -> list[bytes]:
+        if self._meters is None:  # nobody has listened so far
+            self._meters = Meters(self._console.engine.segment)
+        levels = self._meters.read()
+        said = [encode("/rtsep/meter/limiter", gain_to_db(levels.limiter))]
+        for pair, name in enumerate(NAMES):
+            row = slice(at.CHANNELS * pair, at.CHANNELS * (pair + 1))
+            address = f"/rtsep/meter/{name}"
+            said += [
+                encode(address, gain_to_db(float(levels.peaks[row].max()))),
+                encode(f"{address}/rms", gain_to_db(float(levels.rms[row].max()))),
+                encode(f"{address}/true_peak", gain_to_db(float(levels.true_peaks[row].max()))),
+                encode(f"{address}/loudness", float(levels.loudness[pair, 1])),
+                encode(f"{address}/integrated", float(levels.loudness[pair, 2])),
+                encode(f"{address}/clip", int(levels.clipped >> row.start & 0b11 > 0)),
+            ]
+        return said
 
     def _send(self, peer: Peer, datagram: bytes) -> None:
         with contextlib.suppress(OSError):

@@ -20,6 +20,9 @@ from rtsep.stems import STEMS
 from rtsep.units import SILENCE_DB, db_to_gain, format_db, gain_to_db
 
 MAX_GAIN_DB = 12.0
+RECORD = "engine.record"
+"""Whether mix and stems are recorded; a snapshot never moves it."""
+
 GROUP_NAMES = ("a", "b")
 """Groups 1 and 2: a fader and a mute that hold for every stem assigned to them."""
 
@@ -72,6 +75,7 @@ def _table() -> dict[str, Param]:
         Param("master.limiter", at.LIMITER, "switch", 0.0, 1.0),
         Param("snapshot.morph", at.MORPH, "ratio", 0.0, 1.0),
         Param("midi.layer", at.LAYER, "choice", 0.0, 7.0),
+        Param(RECORD, at.RECORD, "switch", 0.0, 1.0),
     ]
     for group, name in enumerate(GROUP_NAMES):
         params += [

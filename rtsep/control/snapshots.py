@@ -3,7 +3,8 @@
 A file holds one table per snapshot, `[NAME]` with `"stem.vocals.gain_db" = -6.0` and so on. Unknown parameters and values that
 are not numbers are skipped with a warning: a snapshot of a later version still recalls what this one knows.
 
-A recall leaves alone what the rig calls safe, and always the MIDI layer and the morph fader, which are the player's hands.
+A recall leaves alone what the rig calls safe, and always the MIDI layer and the morph fader, which are the player's hands, and
+the recording.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rtsep.control.params import PARAMS, ParamStore
+from rtsep.control.params import PARAMS, RECORD, ParamStore
 from rtsep.control.saved_state import read_or_warn, write_whole
 from rtsep.errors import UsageError, nearest
 
-ALWAYS_SAFE = ("midi.layer", "snapshot.morph")
+ALWAYS_SAFE = ("midi.layer", "snapshot.morph", RECORD)
 MAX_SNAPSHOTS = 128
 Values = dict[str, float]
 

@@ -19,7 +19,7 @@ from rtsep.config import Rig
 from rtsep.control.console import LAST
 from rtsep.control.hands import Hands
 from rtsep.control.live_view import LiveView
-from rtsep.control.params import ParamStore
+from rtsep.control.params import GROUP_NAMES, RECORD, ParamStore
 from rtsep.control.saved_state import read_or_warn
 from rtsep.control.snapshots import values_from
 from rtsep.control.web.launcher import PageAddress
@@ -95,6 +95,9 @@ def set_faders(rig: Rig, params: ParamStore) -> None:
         table = getattr(rig.stems, stem)
         for knob in table.__struct_fields__:
             params.set(f"stem.{stem}.{knob}", float(getattr(table, knob)))
+    for group in GROUP_NAMES:
+        for knob in ("gain_db", "mute"):
+            params.set(f"group.{group}.{knob}", float(getattr(getattr(rig.groups, group), knob)))
     for knob in rig.master.__struct_fields__:
         params.set(f"master.{knob}", float(getattr(rig.master, knob)))
 
@@ -178,6 +181,7 @@ def perform(
             if resume:
                 resume_faders(params, say)
             hands = Hands(engine, rig, rig_file=rig_file, page=page, tell=tell)
+            hands.console.models.on_latency = getattr(backend, "latency_changed", hands.console.models.on_latency)
             if song:
                 feeder = SongFeeder(engine, song, on_event=tell)
                 feeder.start()
@@ -192,14 +196,14 @@ def perform(
             if record:
                 hands.console.recorder = Recorder(engine, record[0], format_name=record[1], on_event=tell)
                 hands.console.recorder.start()
+                params.set(RECORD, 1.0)
             hands.start()
-            title = f"{engine.spec.name} {engine.spec.tier}, {backend.name}, {stream.rate} Hz, {stream.block} frames"
-            say(title)
+            view = LiveView(engine, params, where=f"{backend.name}, {stream.rate} Hz, {stream.block} frames")
+            say(view.title)
             if hands.page:
                 say(f"Mixer page: {hands.page.url}")
             for line in engine.latency.lines() if not song else ():
                 say(f"  {line}")
-            view = LiveView(engine, params, title=title)
             until = time.monotonic() + seconds if seconds else float("inf")
             view.show_while(lambda: time.monotonic() < until and not (feeder and feeder.finished))
     except KeyboardInterrupt:

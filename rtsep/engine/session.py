@@ -5,6 +5,7 @@ A backend (`rtsep.io`) brings the rate, the block size and the callback; the eng
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypedDict
 
@@ -14,9 +15,8 @@ from rtsep.engine.latency import LatencyBudget, live_budget
 from rtsep.engine.request import WorkerRequest
 from rtsep.engine.stats import Snapshot, snapshot
 from rtsep.engine.supervisor import WORKER, Supervisor
-from rtsep.errors import ModelError
+from rtsep.errors import ModelError, WeightsError
 from rtsep.models import registry
-from rtsep.models.card import ModelCard
 from rtsep.models.separator import LatencyTerm, SeparatorSpec
 from rtsep.realtime import layout as at
 from rtsep.realtime.callbacks import SCRATCH_FLOATS
@@ -64,10 +64,13 @@ _FASTEST_LATER = 96_000
 """Rate in Hz to which a device may change under way; a faster one is refused with a sentence."""
 
 
-def _room_for_any_tier(card: ModelCard, stream: StreamFormat) -> int:
-    """Frames per ring with which every live tier of a model can run, also if the device changes its rate."""
+def _room_for_any_model(stream: StreamFormat) -> int:
+    """Frames per ring with which every live tier of every model can run, also if the device changes its rate."""
     rate = max(stream.rate, _FASTEST_LATER)
-    specs = [registry.describe(card.name, tier.name, rate=rate) for tier in card.tiers if not tier.whole_file]
+    specs: list[SeparatorSpec] = []
+    for card in registry.catalogue():
+        with contextlib.suppress(WeightsError):  # a model that is not here needs no room
+            specs += [registry.describe(card.name, tier.name, rate=rate) for tier in card.tiers if not tier.whole_file]
     return max(at.capacity_for(live_budget(spec, stream.block).frames + spec.latency, spec.hop) for spec in specs)
 
 
@@ -120,7 +123,7 @@ class Engine:
         """Frames of delay beyond what the schedule needs."""
         self.device_trouble = ""
         """Sentence on why there is no audio device, empty while there is one."""
-        self.segment = Segment.create(**self._layout(), capacity=_room_for_any_tier(card, stream))
+        self.segment = Segment.create(**self._layout(), capacity=_room_for_any_model(stream))
         self.segment.header[at.PLAYING] = int(playing)
         self.segment.header[at.FREEWHEEL] = int(freewheel)
         self.context = Context(self.segment, SCRATCH_FLOATS)

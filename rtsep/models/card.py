@@ -9,6 +9,10 @@ The module named by `loader` offers
     describe(card, tier) -> SeparatorSpec                             cheap: no torch, no ONNX Runtime, no weights
     build(card, tier, runtime) -> Separator | WholeFileSeparator
 
+if weights may be absent, as one sentence or none,
+
+    missing(card) -> str                                              cheap: reads no weights
+
 and, if the card names a `package` that carries the weights,
 
     prepare(card, *, progress, download, force)                       get and convert them

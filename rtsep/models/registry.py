@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from rtsep.errors import ModelError, nearest
+from rtsep.errors import ModelError, WeightsError, nearest
 from rtsep.models import weights
 from rtsep.models.card import ModelCard, TierCard, read_cards
 from rtsep.models.resampled import ResampledFile, ResampledSeparator, resampled_spec
@@ -128,6 +128,22 @@ def verify(model: str) -> None:
         return
     for tier in card.tiers:  # weights that ship with rtsep are checked when they are loaded
         _loader(card).build(card, tier, "onnx")
+
+
+def missing(model: str) -> str:
+    """Say what is not on this machine that a model needs; empty if it can start. Quick: no weights are read.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+    card, _ = find(model)
+    look = getattr(_loader(card), "missing", None)
+    try:
+        for tier in card.tiers:
+            describe(card.name, tier.name)
+        return str(look(card)) if look else ""
+    except WeightsError as error:
+        return str(error)
 
 
 def check_stems(names: list[str], spec: SeparatorSpec) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from rtsep.dsp.windows import WindowPair, hann_pair, low_delay_pair
 from rtsep.errors import WeightsError
-from rtsep.models import spleeter_weights, weights
+from rtsep.models import packages, spleeter_weights, weights
 from rtsep.models.card import ModelCard, TierCard
 from rtsep.models.runtime import Net, choose, onnx_net, torch_net
 from rtsep.models.separator import LatencyTerm, Separator, SeparatorSpec, WholeFileSeparator
@@ -111,6 +111,18 @@ def verify(card: ModelCard) -> None:
     if manifest is None:
         raise WeightsError(f"The weights are not in {folder} yet. Get them with: rtsep models pull {card.name}")
     weights.verify(folder, manifest, list(manifest.files), card.name)
+
+
+def missing(card: ModelCard) -> str:
+    """Say what is not there, without reading the weights; empty if a start would find or make them.
+
+    Raises:
+        WeightsError: they are damaged.
+    """
+    found = weights.read_manifest(weights.folder(card.name), spleeter_weights.fingerprint(card), card.name)
+    if found or packages.is_installed(card):
+        return ""
+    return f"The weights of {card.name} are not on this machine. Get them with: rtsep models pull {card.name}"
 
 
 def _shapes(card: ModelCard) -> list[Shape]:

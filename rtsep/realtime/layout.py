@@ -124,6 +124,7 @@ GROUP_GAIN = 28  # + group, linear
 GROUP_MUTE = 30  # + group, 0 or 1
 MORPH = 32  # 0 … 1 between the two snapshots that a rig names
 LAYER = 33  # bank or shift layer of MIDI controllers, 0 … 7
+RECORD = 34  # 0 or 1: whether a control thread shall record
 FX = 64  # from here: knobs of the effects on stems, in their own units
 
 GROUPS = 2

@@ -37,7 +37,7 @@ class Controller:
         self.segment = Segment.create(rate=48_000, hop=256, model_latency=0, latency=0, stems=STEMS)
         self.context = Context(self.segment)
         self.params = ParamStore(self.segment.params)
-        self.snapshots = install(self.context, bindings)
+        self.wishes = install(self.context, bindings)
 
     def send(self, *messages: tuple[int, int, int]) -> None:
         for status, number, value in messages:
@@ -120,7 +120,7 @@ def test_notes_toggle_hold_or_set_by_velocity() -> None:
 def test_a_program_change_or_a_key_asks_for_a_snapshot_by_name() -> None:
     desk = Controller(bind("snapshot.verse", "program", 4), bind("snapshot.chorus", "note", 60))
     desk.send((0xC5, 4, 0), (0xC5, 5, 0), (0x90, 60, 1))
-    assert desk.snapshots == ("verse", "chorus")
+    assert desk.wishes == ("snapshot.verse", "snapshot.chorus")
     assert desk.context.signals[:3].tolist() == [2, 0, 1]
 
 

@@ -21,6 +21,7 @@ from rtsep.config import Rig
 from rtsep.control.console import Console
 from rtsep.control.osc import OscServer
 from rtsep.control.osc_codec import MAX_DATAGRAM, Message, OscError, decode, encode
+from rtsep.control.params import PARAMS
 from rtsep.engine.session import Engine, StreamFormat
 
 ARGUMENTS = st.lists(
@@ -170,7 +171,7 @@ def test_an_address_moves_its_parameter_and_answers_when_asked(hall: Hall) -> No
     hall.send("/rtsep/stem/vocals/gain_db")
     assert hall.hear(1)["/rtsep/stem/vocals/gain_db"] == pytest.approx(-6.5, abs=1e-4)
     hall.send("/rtsep/state")
-    assert len(hall.hear(34)) == 34
+    assert len(hall.hear(len(PARAMS))) == len(PARAMS)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "loud"])

@@ -7,8 +7,10 @@ frames misses nothing: the next one says all. All numbers are little-endian floa
     parameters in the order of `PARAMS`, in their units
     peak of the 10 outputs and 2 inputs, linear, since the last frame
     RMS of the same, linear, over 300 ms
-    true peak of the mix left and right; limiter gain; loudness momentary, short-term, integrated in LUFS
-    spectra: 5 rows (input, then stems before their faders) of `BANDS` bytes, 0 … 255 for -100 … 0 dBFS
+    true peak of the 10 outputs, linear, since the last frame
+    loudness of mix and stems, momentary, short-term and integrated each, in LUFS
+    limiter gain
+    spectra: 6 rows (input, stems before their faders, then the mix as it is heard) of `BANDS` bytes, 0 … 255 for -100 … 0 dBFS
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rtsep.control.meters import Meters
 from rtsep.control.params import PARAMS, ParamStore
-from rtsep.dsp.loudness import LoudnessMeter, TruePeakMeter
 from rtsep.realtime import layout as at
 from rtsep.realtime.segment import Segment
 
@@ -26,7 +28,7 @@ BANDS = 96
 WINDOW = 4096
 _LOW_HZ, _HIGH_HZ = 40.0, 18_000.0
 _FLOOR_DB = -100.0
-_RMS_S = 0.3
+ROWS = 2 + at.SLOTS
 
 
 class FrameMaker:
@@ -36,11 +38,8 @@ class FrameMaker:
         self._segment = segment
         self._params = ParamStore(segment.params)
         rate = int(segment.header[at.RATE])
-        self._loudness, self._true_peak = LoudnessMeter(rate), TruePeakMeter(at.CHANNELS)
-        self._position = int(segment.header[at.OUT_POS])
+        self._meters = Meters(segment)
         self._number = 0
-        self._power = np.zeros(at.OUTPUTS + at.CHANNELS)
-        self._keep_per_frame = float(np.exp(-1.0 / (_RMS_S * rate)))
         self._window = np.hanning(WINDOW).astype(np.float32)
         edges = np.geomspace(_LOW_HZ, min(_HIGH_HZ, 0.48 * rate), BANDS + 1) * WINDOW / rate
         self._first = np.floor(edges[:-1]).astype(int)
@@ -48,49 +47,31 @@ class FrameMaker:
 
     def frame(self) -> bytes:
         """Make the next frame."""
-        end = int(self._segment.header[at.OUT_POS])
-        first = max(self._position, end - at.PLAYED // 2)
-        self._position = end
-        heard = np.concatenate([self._segment.played[:, np.arange(first, end) & (at.PLAYED - 1)], self._inputs(first, end)])
-        self._loudness.feed(heard[: at.CHANNELS])
-        self._true_peak.feed(heard[: at.CHANNELS])
-        peaks = np.abs(heard).max(axis=1, initial=0.0)
-        if end > first:
-            keep = self._keep_per_frame ** (end - first)
-            self._power = keep * self._power + (1.0 - keep) * np.mean(heard.astype(np.float64) ** 2, axis=1)
+        levels = self._meters.read()
         self._number += 1
-        meters = self._loudness
         numbers = [
             self._number,
             *(self._params.get(name) for name in PARAMS),
-            *peaks,
-            *np.sqrt(self._power),
-            *self._true_peak.take(),
-            float(self._segment.meters[at.LIMITER_GAIN]),
-            meters.momentary,
-            meters.short_term,
-            meters.integrated,
+            *levels.peaks,
+            *levels.rms,
+            *levels.true_peaks,
+            *levels.loudness.ravel(),
+            levels.limiter,
         ]
-        return np.array(numbers, "<f4").tobytes() + self._spectra(end).tobytes()
+        return np.array(numbers, "<f4").tobytes() + self._spectra(self._meters.position).tobytes()
 
     def reset_loudness(self) -> None:
         """Begin a new integration."""
-        self._loudness.reset()
-
-    def _inputs(self, first: int, end: int) -> NDArray[np.float32]:
-        """Newest input, as many frames as were played."""
-        ring = self._segment.source
-        written = int(self._segment.header[at.OUT_POS if self._segment.header[at.PLAYING] else at.IN_W])
-        taken: NDArray[np.float32] = ring[:, np.arange(written - (end - first), written) & (ring.shape[1] - 1)]
-        return taken
+        self._meters.reset_loudness()
 
     def _spectra(self, end: int) -> NDArray[np.uint8]:
-        """Band levels of input and stems at the moment that is heard, `[5, BANDS]`."""
+        """Band levels of input, stems and mix at the moment that is heard, `[ROWS, BANDS]`."""
         tau = end - int(self._segment.header[at.LATENCY])
         capacity = self._segment.source.shape[1]
         places = np.arange(tau - WINDOW, tau) & (capacity - 1)
-        rows = np.concatenate([self._segment.source[:, places], self._segment.stems[:, places]])
-        mono = rows.reshape(1 + at.SLOTS, at.CHANNELS, WINDOW).mean(axis=1) * self._window
+        mix = self._segment.played[: at.CHANNELS, np.arange(end - WINDOW, end) & (at.PLAYED - 1)]
+        rows = np.concatenate([self._segment.source[:, places], self._segment.stems[:, places], mix])
+        mono = rows.reshape(ROWS, at.CHANNELS, WINDOW).mean(axis=1) * self._window
         power = np.abs(np.fft.rfft(mono, axis=1)) ** 2 / (WINDOW / 4) ** 2
         sums = np.concatenate([np.zeros((len(power), 1)), np.cumsum(power, axis=1)], axis=1)
         bands = sums[:, self._last] - sums[:, self._first]
