@@ -1,6 +1,7 @@
 """What a process asks of the system so that nothing but its own work takes time. Each works without privileges or says so.
 
 * Priority: `SCHED_FIFO` below JACK's clients (5) and server (10); allowed by `rtprio` in /etc/security/limits.d or CAP_SYS_NICE.
+  Where neither allows it, `rtsep.engine.rtkit` asks the desktop's service for it.
 * Memory: what is mapped now is locked, so that no page is fetched from disk in the middle of a hop; allowed by `memlock`.
   Future pages are left alone: with a limit, the allocation that goes past it would fail.
 * Garbage: what lives now is taken out of the collector's sight, so that a full collection looks at little (`gc.freeze`).
@@ -21,7 +22,7 @@ def raise_priority() -> bool:
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
     except (OSError, AttributeError):
-        return False  # works without; `rtsep doctor` says how to allow it
+        return False  # rtkit may; without it works too, and `rtsep doctor` says how to allow it
     return True
 
 

@@ -29,6 +29,7 @@ import numpy as np
 from rtsep.clock import MONOTONIC, Clock
 from rtsep.engine.real_time import calm_garbage, lock_memory, raise_priority
 from rtsep.engine.request import WorkerEvent, WorkerRequest
+from rtsep.engine.rtkit import Lease
 from rtsep.errors import ModelError, RtsepError
 from rtsep.models import registry
 from rtsep.models.separator import Separator
@@ -177,17 +178,21 @@ def serve(request: WorkerRequest, wrap: Wrap | None = None) -> None:
     inference = Inference(segment, wrap(live, segment, request) if wrap else live, request.epoch)
     flush_to_zero()
     calm_garbage()
+    lease = Lease()
     if request.realtime:
         lock_memory()
-        raise_priority()
+        if not raise_priority():
+            lease.ask(longest_s=inference.separator.spec.hop / request.rate)
     header[at.RESIDENT_KB] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     inference.announce()
     say(WorkerEvent(event="ready"))
     semaphore = Semaphore(segment.wake_address)
     while not header[at.STOP] and int(header[at.EPOCH]) == request.epoch:
         header[at.BEAT] += 1
-        if inference.run_available(limit=4) == 0:
+        if inference.run_available(limit=1) == 0:
             semaphore.wait(_WAIT_NS)
+        else:
+            lease.rest()
 
 
 def main(wrap: Wrap | None = None) -> int:

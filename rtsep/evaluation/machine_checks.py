@@ -1,13 +1,16 @@
 """Will this machine let audio through in time: priorities, locked memory, processor?
 
 Real-time priority is tried out rather than read from limits, since root and capabilities allow what limits do not show. The trial
-is made in a thread of its own: on Linux a priority belongs to a thread, and this one ends at once.
+is made in a thread of its own: on Linux a priority belongs to a thread, and this one ends at once. If it fails, rtkit is tried by a
+process of its own, for what it lends comes with a limit that stays.
 """
 
 from __future__ import annotations
 
 import os
 import resource
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,9 +48,12 @@ def realtime_priority() -> Finding:
     limit = resource.getrlimit(resource.RLIMIT_RTPRIO)[1] if hasattr(resource, "RLIMIT_RTPRIO") else 0
     if may_use_realtime_priority():
         return ok("Real-time priority", f"granted (rtprio limit {_limit(limit)})")
+    asked = subprocess.run([sys.executable, "-m", "rtsep.engine.rtkit"], capture_output=True, text=True, check=False)
+    if asked.returncode == 0:
+        return ok("Real-time priority", f"granted by rtkit, for hops of up to 100 ms (rtprio limit {_limit(limit)})")
     return warn(
         "Real-time priority",
-        f"not granted (rtprio limit {_limit(limit)}); hops may be late while other programs are busy",
+        f"not granted (rtprio limit {_limit(limit)}); hops may be late while other programs are busy. {asked.stdout.strip()}",
         f"Put '@audio - rtprio 95' into {_LIMITS_FILE}, join the group (adduser $USER audio), and log in again",
     )
 
