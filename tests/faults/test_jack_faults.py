@@ -1,15 +1,9 @@
-"""A JACK server that dies and returns, an engine that dies under a JACK client, and a `rtsep run` that is told to end."""
+"""A JACK server that dies and returns, at another rate or period if need be, under an engine that goes on."""
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import jack
 import pytest
@@ -122,97 +116,3 @@ def test_a_server_that_returns_at_another_rate_changes_the_model_over(server: Re
         keeper.stop()
         backend.stop()
         engine.stop()
-
-
-class RunningCommand:
-    """`rtsep run` in a process of its own, its talk collected."""
-
-    def __init__(self, *options: str) -> None:
-        command = [sys.executable, "-m", "rtsep.cli", "run", "--model", "passthrough", *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr
-        self.lines.extend(iter(self.process.stderr.readline, ""))
-
-    def says(self, text: str) -> bool:
-        return eventually(lambda: any(text in line for line in self.lines))
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self._reader.join()
-        for stream in (self.process.stdout, self.process.stderr):
-            assert stream
-            stream.close()
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_ends_by_itself_with_code_0_and_takes_its_model_with_it(how: signal.Signals) -> None:
-    run = RunningCommand("--backend", "null")
-    try:
-        assert run.says("hop to fill")
-        assert eventually(lambda: bool(children_of(run.process.pid)))
-        children = children_of(run.process.pid)
-        run.process.send_signal(how)
-        assert run.process.wait(30.0) == 0
-        assert eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
-    finally:
-        run.end()
-
-
-def test_an_engine_that_is_killed_leaves_the_graph_and_no_process_and_other_clients_go_on(server: RestartingServer) -> None:
-    run = RunningCommand("--backend", "jack")
-    daw = server.client("daw")
-    cycles = iter(range(1 << 30))
-    seen = [0]
-
-    @daw.set_process_callback
-    def process(_frames: int) -> None:
-        seen[0] = next(cycles)
-
-    try:
-        sink = daw.inports.register("from_rtsep")
-        daw.activate()
-        assert run.says("hop to fill")
-        assert eventually(lambda: bool(daw.get_ports("rtsep:mix_1")))
-        daw.connect("rtsep:mix_1", sink)
-        assert eventually(lambda: bool(children_of(run.process.pid)))
-        children = children_of(run.process.pid)
-        os.kill(run.process.pid, signal.SIGKILL)
-        assert eventually(lambda: not daw.get_ports("rtsep:.*"))
-        at_death = seen[0]
-        assert eventually(lambda: seen[0] > at_death + 50)
-        assert eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
-    finally:
-        run.end()
-        daw.deactivate()
-        daw.close()
-
-
-def test_an_engine_that_is_frozen_for_a_while_comes_back_at_the_same_latency(server: RestartingServer) -> None:
-    run = RunningCommand("--backend", "jack")
-    try:
-        assert run.says("hop to fill")
-        time.sleep(0.5)
-        run.process.send_signal(signal.SIGSTOP)
-        time.sleep(1.5)
-        run.process.send_signal(signal.SIGCONT)
-        probe = server.client("rtsep-probe")
-        try:
-            assert eventually(lambda: bool(probe.get_ports("rtsep:mix_1")))
-        finally:
-            probe.close()
-        run.process.send_signal(signal.SIGINT)
-        assert run.process.wait(30.0) == 0
-        assert not any("no sign of life" in line for line in run.lines)
-    finally:
-        run.end()
