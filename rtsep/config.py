@@ -26,12 +26,14 @@ class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class EngineTable(_Strict, frozen=True):
-    """`[engine]`: what separates. An empty name means the default."""
+    """`[engine]`: what separates. Empty, `auto` and 0 mean what `rtsep doctor` found best on this machine, else the default."""
 
     model: str = ""
     tier: str = ""
     runtime: Literal["auto", "onnx", "torch"] = "auto"
-    on_overload: Literal["dry", "grow", "tier"] = "dry"
+    threads: Annotated[int, msgspec.Meta(ge=0, le=16)] = 0
+    """How many compute the model."""
+    on_overload: Literal["auto", "dry", "grow", "tier"] = "auto"
     """When the model is late again and again: leave it dry, give it more latency, or change to a cheaper tier."""
 
 

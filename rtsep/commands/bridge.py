@@ -13,6 +13,7 @@ import sys
 
 import msgspec
 
+from rtsep.commands.rig_options import with_choice
 from rtsep.config import load_rig, rig_path
 
 _INHERITED = 4096
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         os.closerange(3, _INHERITED)  # what the DAW had open is not ours to keep open
     given = {name: getattr(args, name) for name in ("model", "tier", "runtime") if getattr(args, name)}
     rig = load_rig(rig_path(args.rig))
-    rig = msgspec.structs.replace(rig, engine=msgspec.structs.replace(rig.engine, **given))
+    rig = msgspec.structs.replace(rig, engine=with_choice(msgspec.structs.replace(rig.engine, **given)))
     from rtsep.io.bridge_service import IDLE_S, BridgeService
 
     service = BridgeService(rig, lambda text: print(text, file=sys.stderr, flush=True))

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from rtsep.errors import RtsepError
+from rtsep.evaluation import choice
 from rtsep.models import registry
 from rtsep.models.card import ModelCard, TierCard
 from rtsep.units import frames_to_ms
@@ -110,7 +111,9 @@ def _print_list(cards: list[ModelCard]) -> None:
             latency = f"{tier['latency_ms']} ms" if tier["live"] else "whole file"
             print(f"  {tier['name']:<8} {latency:>10}  {_default_of(card, tier['name']):<13} {tier['summary']}")
         print()
-    print(f"Default model: {registry.DEFAULT_MODEL}. Choose with --model NAME --tier TIER.")
+    chosen = choice.recall(_tell)
+    default = f"{chosen.model} {chosen.tier}, as rtsep doctor chose here" if chosen else registry.DEFAULT_MODEL
+    print(f"Default model: {default}. Choose with --model NAME --tier TIER.")
 
 
 def _default_of(card: ModelCard, tier: str) -> str:

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Play to the end of the song, or until Ctrl-C."""
     if args.karaoke:
         args.rig = "karaoke"
-    rig = rig_from(args)
+    rig = rig_from(args, live=False)
     from rtsep.control.stage import choose_backend, perform
 
     done = perform(

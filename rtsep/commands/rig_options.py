@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rtsep import paths
-from rtsep.config import Rig, load_rig, rig_path
+from rtsep.config import EngineTable, Rig, load_rig, rig_path
 from rtsep.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def add_rig_options(parser: argparse.ArgumentParser, *, positional: bool = True)
     parser.add_argument("-m", "--model", metavar="NAME", help="model (rtsep models)")
     parser.add_argument("-t", "--tier", metavar="NAME", help="trade-off of latency and quality (rtsep models)")
     parser.add_argument("--runtime", choices=("auto", "onnx", "torch"), help="what computes the model")
+    parser.add_argument("--threads", type=int, choices=range(1, 17), metavar="N", help="how many compute it (1)")
 
 
 def add_page_options(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +57,12 @@ def announce_first_start() -> None:
         print("First start: compiling the audio code, once for this version …", file=sys.stderr, flush=True)
 
 
-def rig_from(args: argparse.Namespace) -> Rig:
-    """Load the rig and put the options over it.
+def rig_from(args: argparse.Namespace, *, live: bool = True) -> Rig:
+    """Load the rig, put the options over it, and what `rtsep doctor` chose for this machine under it.
+
+    Args:
+        args: of the command.
+        live: whether the tier for live use is wanted.
 
     Raises:
         ConfigError: the rig is wrong.
@@ -68,15 +73,22 @@ def rig_from(args: argparse.Namespace) -> Rig:
     if args.backend and args.backend not in _BACKENDS:
         hint = nearest(args.backend, _BACKENDS)
         raise UsageError(f'There is no backend "{args.backend}".{hint} Backends: {", ".join(_BACKENDS)}.')
-    engine = _given(args, ("model", "tier", "runtime", "on_overload"))
+    engine = msgspec.structs.replace(rig.engine, **_given(args, ("model", "tier", "runtime", "threads", "on_overload")))
     audio = _given(args, ("backend", "input", "output"))
     if getattr(args, "connect", False):
         audio["connect"] = True
     return msgspec.structs.replace(
         rig,
-        engine=msgspec.structs.replace(rig.engine, **engine),
+        engine=with_choice(engine, live=live),
         audio=msgspec.structs.replace(rig.audio, **audio),
     )
+
+
+def with_choice(engine: EngineTable, *, live: bool = True) -> EngineTable:
+    """Fill in what `rtsep doctor` chose where rig and options say nothing; says so if it chose for another machine."""
+    from rtsep.evaluation import choice
+
+    return choice.fill_in(engine, choice.recall(lambda text: print(text, file=sys.stderr, flush=True)), live=live)
 
 
 def writable_rig(name: str) -> Path | None:

@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on-overload",
         choices=("dry", "grow", "tier"),
-        help="when the model is late again and again: leave it dry (default), give it more latency, or change to a cheaper tier",
+        help="when the model is late again and again: leave it dry, give it more latency, or change to a cheaper tier"
+        " (default: what rtsep doctor chose, else dry)",
     )
     parser.add_argument("--seconds", type=float, help="end by itself after this time; then it is not started again if it dies")
     parser.add_argument(

@@ -170,6 +170,7 @@ def perform(
                 model=rig.engine.model or None,
                 tier=rig.engine.tier or None,
                 runtime=rig.engine.runtime,
+                threads=rig.engine.threads or 1,
                 playing=song is not None,
                 on_event=tell,
                 worker=effects.worker,
@@ -191,7 +192,8 @@ def perform(
             engine.start()
             keeper = DeviceKeeper(backend, engine, on_event=tell)
             keeper.start()
-            guard = OverloadGuard(engine, backend, "dry" if song else rig.engine.on_overload, on_event=tell)
+            late = rig.engine.on_overload
+            guard = OverloadGuard(engine, backend, "dry" if song or late == "auto" else late, on_event=tell)
             guard.start()
             if record:
                 hands.console.recorder = Recorder(engine, record[0], format_name=record[1], on_event=tell)

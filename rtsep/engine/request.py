@@ -16,6 +16,8 @@ class WorkerRequest(msgspec.Struct, frozen=True, kw_only=True):
     tier: str
     rate: int
     runtime: str = "auto"
+    threads: int = 1
+    """That compute the model."""
     realtime: bool = True
     """Ask the system for a real-time priority."""
 

@@ -1,7 +1,7 @@
 """Real-time priority from rtkit, the service that desktops run for programs without privileges: no limits to edit, no new log-in.
 
 It is asked over D-Bus (`org.freedesktop.RealtimeKit1`, https://github.com/heftig/rtkit) and lends the priority on terms: the
-process must have set `RLIMIT_RTTIME`, the processor time that it may spend without going to sleep, to `RTTimeUSecMax` (200 ms) at most.
+process must have set `RLIMIT_RTTIME`, the processor time that it may spend without going to sleep, to `RTTimeUSecMax` (200 ms).
 Past the soft limit the kernel warns with SIGXCPU, past the hard one it kills. The soft limit is therefore put at half of it; hops
 longer than that do not ask, there is a short sleep after each hop, and the warning gives the priority back.
 

@@ -90,6 +90,7 @@ class Engine:
         model: str | None = None,
         tier: str | None = None,
         runtime: str = "auto",
+        threads: int = 1,
         playing: bool = False,
         freewheel: bool = False,
         realtime: bool = True,
@@ -104,6 +105,7 @@ class Engine:
             model: name, None for the default.
             tier: name, None for the default of live or file use.
             runtime: `auto`, `onnx` or `torch`.
+            threads: how many compute the model.
             playing: a feeder writes the input ring ahead, so that nothing has to be delayed.
             freewheel: wait for the model rather than play dry.
             realtime: ask for real-time priority for the model.
@@ -135,6 +137,7 @@ class Engine:
             tier=chosen.name,
             rate=stream.rate,
             runtime=runtime,
+            threads=threads,
             realtime=realtime and not freewheel,
         )
         self.supervisor = Supervisor(self.segment, self._request, on_event=on_event, command=worker)

@@ -32,6 +32,7 @@ from rtsep.engine.request import WorkerEvent, WorkerRequest
 from rtsep.engine.rtkit import Lease
 from rtsep.errors import ModelError, RtsepError
 from rtsep.models import registry
+from rtsep.models.runtime import use_threads
 from rtsep.models.separator import Separator
 from rtsep.realtime import exchange
 from rtsep.realtime import layout as at
@@ -169,6 +170,7 @@ def serve(request: WorkerRequest, wrap: Wrap | None = None) -> None:
     say(WorkerEvent(event="loading", text=f"{request.model} {request.tier}"))
     segment = Segment(request.descriptor, request.capacity)
     header = segment.header
+    use_threads(request.threads)
     separator = registry.load(request.model, request.tier, rate=request.rate, runtime=request.runtime)
     if not hasattr(separator, "step"):
         raise ModelError(

@@ -22,6 +22,7 @@ from rtsep.engine.latency import compute_budget
 from rtsep.engine.session import Engine
 from rtsep.engine.stats import percentile_ms
 from rtsep.errors import RtsepError
+from rtsep.evaluation.wakes import WakeWatch
 from rtsep.io.null import NullBackend
 from rtsep.models import registry
 from rtsep.models.separator import Audio
@@ -60,6 +61,10 @@ class TierLoad(msgspec.Struct, frozen=True, kw_only=True):
     """Computing time per second of music; must stay below 1."""
     audio_process_mb: float
     model_process_mb: float
+    wake_late_ms: float
+    """By how much a thread beside the model was woken too late, one time in a thousand."""
+    runtime: str = "auto"
+    threads: int = 1
 
     @property
     def verdict(self) -> str:
@@ -98,7 +103,7 @@ def live_tiers(model: str | None = None) -> list[tuple[str, str]]:
     return [(card.name, tier.name) for card in cards for tier in card.tiers if not tier.whole_file]
 
 
-def measure(model: str, tier: str, *, seconds: float, runtime: str = "auto") -> TierLoad:
+def measure(model: str, tier: str, *, seconds: float, runtime: str = "auto", threads: int = 1) -> TierLoad:
     """Run a tier for a while, from the moment its stems are heard.
 
     Args:
@@ -106,13 +111,14 @@ def measure(model: str, tier: str, *, seconds: float, runtime: str = "auto") -> 
         tier: name.
         seconds: how long; longer if its hops are.
         runtime: `auto`, `onnx` or `torch`.
+        threads: how many compute it.
 
     Raises:
         RtsepError: the model does not start; says why.
     """
     spec = registry.describe(model, tier)
     backend = NullBackend(spec.rate, BLOCK, loop=pink_noise(round(_NOISE_S * spec.rate)))
-    engine = Engine(backend.open(), model=model, tier=tier, runtime=runtime)
+    engine = Engine(backend.open(), model=model, tier=tier, runtime=runtime, threads=threads)
     header = engine.segment.header
     backend.start(engine)
     engine.start()
@@ -125,13 +131,15 @@ def measure(model: str, tier: str, *, seconds: float, runtime: str = "auto") -> 
             if engine.status().late_hops > MIN_HOPS:
                 break  # too slow to be heard at all, which is a result
         before = header.copy()
-        time.sleep(max(seconds, MIN_HOPS * spec.hop / spec.rate))
+        with WakeWatch() as wakes:
+            time.sleep(max(seconds, MIN_HOPS * spec.hop / spec.rate))
         after = header.copy()
         memory = resident_mb(os.getpid()), resident_mb(engine.supervisor.pid or 0)
     finally:
         backend.stop()
         engine.stop()
-    return _figures(engine, after - before, memory)
+    figures = _figures(engine, after - before, memory)
+    return msgspec.structs.replace(figures, wake_late_ms=wakes.late_ms(), runtime=runtime, threads=threads)
 
 
 def _figures(engine: Engine, during: NDArray[np.int64], memory: tuple[float, float]) -> TierLoad:
@@ -154,4 +162,5 @@ def _figures(engine: Engine, during: NDArray[np.int64], memory: tuple[float, flo
         real_time_factor=float(during[at.HOP_NS_SUM]) / 1e6 / (hops * hop_ms) if hops else float("inf"),
         audio_process_mb=memory[0],
         model_process_mb=memory[1],
+        wake_late_ms=0.0,
     )

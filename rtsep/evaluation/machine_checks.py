@@ -1,8 +1,8 @@
 """Will this machine let audio through in time: priorities, locked memory, processor?
 
 Real-time priority is tried out rather than read from limits, since root and capabilities allow what limits do not show. The trial
-is made in a thread of its own: on Linux a priority belongs to a thread, and this one ends at once. If it fails, rtkit is tried by a
-process of its own, for what it lends comes with a limit that stays.
+is made in a thread of its own: on Linux a priority belongs to a thread, and this one ends at once. If it fails, rtkit is asked by
+a process of its own, for what it lends comes with a limit that stays.
 """
 
 from __future__ import annotations

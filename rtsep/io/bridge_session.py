@@ -136,6 +136,7 @@ class PluginSession:
             tier=wanted.tier.name,
             rate=wanted.spec.rate,
             runtime=self._rig.engine.runtime,
+            threads=self._rig.engine.threads or 1,
         )
         wanted.effects.set_knobs(ParamStore(self.segment.params))
         if before is not None and before.effects.worker != wanted.effects.worker:

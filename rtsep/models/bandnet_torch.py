@@ -17,6 +17,7 @@ from torch import Tensor
 from rtsep.dsp.windows import low_delay_pair
 from rtsep.models.bandnet import BandNet
 from rtsep.models.bandnet_config import BandNetConfig
+from rtsep.models.runtime import cpu_threads
 from rtsep.models.separator import Audio, SeparatorSpec, State
 
 WARM_UP_HOPS = 3
@@ -39,7 +40,7 @@ class BandNetTorch:
         self.spec = spec
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         if self.device.type == "cpu":
-            torch.set_num_threads(1)
+            torch.set_num_threads(cpu_threads())
             torch.set_flush_denormal(True)
         config = net.config
         self._net = net.eval().requires_grad_(False).to(self.device)

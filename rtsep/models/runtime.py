@@ -2,7 +2,8 @@
 
 On a CPU, ONNX Runtime takes half the time of eager torch and, with one thread and no spinning, leaves the other
 cores to the audio; a second thread waits for the slower of the two whenever anything else runs (measured: up to
-thirty times slower under load). Denormals count as zero, because decaying reverb is full of them.
+thirty times slower under load). One thread is therefore usual, and `use_threads` is for a machine where `rtsep doctor`
+measured that more are needed. Denormals count as zero, because decaying reverb is full of them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,20 @@ from rtsep.errors import WeightsError
 
 Net = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """One float32 array in, one out."""
+
+
+_threads = 1
+
+
+def use_threads(count: int) -> None:
+    """Let the nets that this process opens from now on compute with so many CPU threads, as torch has it for a process too."""
+    global _threads
+    _threads = count
+
+
+def cpu_threads() -> int:
+    """CPU threads that a net computes with."""
+    return _threads
 
 
 def choose(runtime: str) -> str:
@@ -40,7 +55,7 @@ def cuda_devices() -> int:
 
 
 def open_session(path: Path) -> Any:
-    """Open an ONNX graph for one CPU thread.
+    """Open an ONNX graph for the CPU.
 
     Returns:
         An `onnxruntime.InferenceSession`.
@@ -51,7 +66,7 @@ def open_session(path: Path) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = _threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -75,12 +90,12 @@ def onnx_net(path: Path) -> Net:
 
 
 def torch_net(module: Any) -> Net:
-    """Return a torch module as a function, on the first CUDA device if there is one, else on one CPU thread."""
+    """Return a torch module as a function, on the first CUDA device if there is one, else on the CPU."""
     import torch
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
-        torch.set_num_threads(1)
+        torch.set_num_threads(_threads)
         torch.set_flush_denormal(True)
     module = module.eval().requires_grad_(False).to(device)
 

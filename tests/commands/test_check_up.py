@@ -10,20 +10,8 @@ import pytest
 from rtsep.cli import main
 from rtsep.evaluation import callbacks, load, startup
 from rtsep.evaluation.callbacks import MissedCycles
-from rtsep.evaluation.load import TierLoad
-from rtsep.evaluation.tier_checks import finding, recommend
-
-FIGURES = {field: 0.0 for field in TierLoad.__struct_fields__ if field not in ("model", "tier")} | {
-    "hops": 1000,
-    "deadline_ms": 30.0,
-    "p99_ms": 10.0,
-    "real_time_factor": 0.3,
-}
-
-
-def measured(tier: str, **figures: Any) -> TierLoad:
-    """A tier that holds, but for the given figures."""
-    return TierLoad(model="m", tier=tier, **(FIGURES | figures))
+from rtsep.evaluation.tier_checks import finding
+from tests.evaluation.figures import measured
 
 
 @pytest.mark.parametrize(
@@ -39,19 +27,6 @@ def measured(tier: str, **figures: Any) -> TierLoad:
 def test_a_tier_is_judged_by_its_deadlines(figures: dict[str, Any], verdict: str) -> None:
     assert measured("46ms", **figures).verdict == verdict
     assert finding(measured("46ms", **figures)).status == ("ok" if verdict == "holds" else "warn")
-
-
-@pytest.mark.parametrize(
-    ("slow", "tier"),
-    [((), "70ms"), (("70ms",), "116ms"), (("70ms", "116ms"), "440ms"), (("70ms", "116ms", "440ms"), "46ms")],
-)
-def test_the_advice_is_the_default_tier_or_the_next_that_holds(slow: tuple[str, ...], tier: str) -> None:
-    loads = [measured(name, late_hops=500 if name in slow else 0) for name in ("46ms", "70ms", "116ms", "440ms")]
-    assert recommend("70ms", loads) == tier
-
-
-def test_without_a_tier_that_holds_there_is_no_advice() -> None:
-    assert recommend("46ms", [measured("46ms", real_time_factor=2.0)]) is None
 
 
 def test_doctor_looks_at_everything_and_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from rtsep import paths
 from rtsep.errors import WeightsError
 from rtsep.models import runtime
 
@@ -21,6 +23,21 @@ def test_a_file_that_is_no_graph_is_a_sentence(tmp_path: Path) -> None:
 def test_auto_takes_torch_only_where_there_is_a_cuda_device() -> None:
     assert runtime.choose("auto") == ("torch" if torch.cuda.is_available() else "onnx")
     assert runtime.choose("torch") == "torch"
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    runtime.use_threads(3)
+    yield
+    runtime.use_threads(1)
+    torch.set_num_threads(1)
+
+
+def test_nets_compute_with_as_many_threads_as_the_process_was_told(three_threads: None) -> None:
+    graph = next(paths.DATA.rglob("*.onnx"))
+    assert runtime.open_session(graph).get_session_options().intra_op_num_threads == 3
+    runtime.torch_net(torch.nn.Linear(3, 2))
+    assert torch.get_num_threads() == 3
 
 
 def test_a_torch_module_becomes_a_function_of_arrays() -> None:
