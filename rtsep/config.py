@@ -177,8 +177,12 @@ class EffectTable(_Strict, frozen=True):
     bypass: bool = False
     by: str = ""
     """`duck`: the stem that it listens to."""
+    tails: bool | None = None
+    """Bypass lets what has begun ring out instead of cutting it; by default so for `reverb` and `delay`."""
+    preset: str = ""
+    """VST3: a `.vstpreset` file, as a DAW saves it; a relative path starts at the rig's folder. Applied before `set`."""
     state: str = ""
-    """VST3: the plug-in's own state, base64 of what pedalboard calls `raw_state`; applied before `set`."""
+    """VST3: the same as text, base64 of what pedalboard calls `raw_state`; instead of `preset`."""
     set: dict[str, float | bool | str] = {}
     """Knobs at the start. Those of a VST3 plug-in that are set here can be moved live."""
 
@@ -249,7 +253,15 @@ def load_rig(path: Path) -> Rig:
             bind=table.bind + midi.bind,
             display=table.display if midi.display == "none" else midi.display,
         )
-    return msgspec.structs.replace(rig, midi=midi)
+    return msgspec.structs.replace(rig, midi=midi, fx=_with_presets_from(path.parent, rig.fx))
+
+
+def _with_presets_from(folder: Path, fx: FxTable) -> FxTable:
+    def found(effect: EffectTable) -> EffectTable:
+        path = folder / Path(effect.preset).expanduser()  # an absolute one stays what it is
+        return msgspec.structs.replace(effect, preset=str(path.absolute())) if effect.preset else effect
+
+    return FxTable(**{stem: tuple(map(found, getattr(fx, stem))) for stem in fx.__struct_fields__})
 
 
 def map_path(name: str) -> Path:

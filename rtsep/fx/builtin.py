@@ -80,6 +80,9 @@ BUILTINS: dict[str, Builtin] = {
 }
 """By the name that a rig uses."""
 
+RINGING = ("reverb", "delay")
+"""Those that go on sounding when nothing comes in any more."""
+
 DUCK = "duck"
 """The effect of our own: quieter while another stem is loud."""
 

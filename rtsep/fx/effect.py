@@ -6,7 +6,6 @@ hears another stem.
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +22,12 @@ class Effect(Protocol):
     """What a chain needs of an effect."""
 
     foreign: bool
-    """Code of others: it may crash."""
+    """Code of others: it may crash, be slow, and have a state that only it understands."""
+
+    @property
+    def reported_latency(self) -> int:
+        """Frames that it claims to be late now."""
+        ...
 
     def set(self, knob: str, value: float | bool | str) -> None:
         """Move a knob, in the effect's own unit."""
@@ -42,6 +46,7 @@ class BuiltinEffect:
     """One of pedalboard's own."""
 
     foreign = False
+    reported_latency = 0
 
     def __init__(self, name: str, rate: int) -> None:
         import pedalboard
@@ -75,17 +80,50 @@ class PluginEffect:
 
     foreign = True
 
-    def __init__(self, path: Path, rate: int, *, channels: int, state: str = "") -> None:
+    def __init__(self, path: Path, rate: int, *, channels: int, state: bytes = b"") -> None:
         self._rate = rate
         self._units: list[Any] = [vst3.load(path) for _ in range(3 - channels)]
-        for unit in self._units:
-            if state:
-                unit.raw_state = base64.b64decode(state)
+        if state:
+            self.take_state(state)
 
     @property
     def reported_latency(self) -> int:
         """Frames that the plug-in claims to be late."""
         return int(self._units[0].reported_latency_samples)
+
+    @property
+    def state(self) -> bytes:
+        """All that the plug-in wants to be remembered; knobs that were moved are in it after the next block."""
+        return bytes(self._units[0].raw_state)
+
+    def take_state(self, state: bytes) -> None:
+        """Take over a state that this plug-in gave. The first call is slow, and therefore part of loading."""
+        for unit in self._units:
+            unit.raw_state = state
+
+    def load_preset(self, path: Path) -> None:
+        """Take over a `.vstpreset` file.
+
+        Raises:
+            PluginError: there is no such file, or it is another plug-in's.
+        """
+        try:
+            for unit in self._units:
+                unit.load_preset(str(path))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise vst3.PluginError(f"{path} is no preset of this plug-in: {error}.") from error
+
+    def numeric_parameters(self) -> dict[str, tuple[float, float, float]]:
+        """Lowest, highest and present value of every parameter that is a number or a switch."""
+        found = {}
+        for name, parameter in self._units[0].parameters.items():
+            low, high = parameter.range[0], parameter.range[1]
+            value = getattr(self._units[0], name)
+            if isinstance(value, bool):
+                found[name] = (0.0, 1.0, float(value))
+            elif isinstance(low, int | float) and isinstance(high, int | float):
+                found[name] = (float(low), float(high), float(value))
+        return found
 
     def set(self, knob: str, value: float | bool | str) -> None:
         """Set a parameter by pedalboard's name for it."""
@@ -117,6 +155,7 @@ class DuckEffect:
     """The ducker."""
 
     foreign = False
+    reported_latency = 0
 
     def __init__(self, rate: int) -> None:
         self._duck = Duck(rate)

@@ -14,9 +14,9 @@ import msgspec
 from rtsep.config import EffectTable, FxTable
 from rtsep.control.params import Param
 from rtsep.errors import ConfigError, nearest
-from rtsep.fx import vst3
+from rtsep.fx import mailbox, vst3
 from rtsep.fx.alignment import Alignment
-from rtsep.fx.builtin import BUILTINS, DUCK, DUCK_KNOBS
+from rtsep.fx.builtin import BUILTINS, DUCK, DUCK_KNOBS, RINGING
 from rtsep.models.separator import LatencyTerm
 from rtsep.realtime import layout as at
 from rtsep.stems import STEMS
@@ -45,7 +45,10 @@ class EffectPlan(msgspec.Struct, frozen=True, kw_only=True):
     channels: int = 2
     by: str = ""
     """Stem that a ducker listens to."""
-    state: str = ""
+    tails: bool = False
+    """Bypass lets ring out what has begun."""
+    reported_latency: int = 0
+    """Frames that it claimed to be late when it was measured."""
     settings: dict[str, float | bool | str] = {}
     alignment: Alignment = Alignment()
     knobs: tuple[KnobPlan, ...] = ()
@@ -58,6 +61,17 @@ class FxPlan(msgspec.Struct, frozen=True, kw_only=True):
     hop: int
     rate: int
     chains: dict[str, tuple[EffectPlan, ...]]
+    mailbox: str = ""
+    """Folder in which the states of plug-ins lie, see `rtsep.fx.mailbox`."""
+
+    def numbered(self) -> list[tuple[int, str, EffectPlan]]:
+        """Every effect with its number, from 1, and its stem: the same numbers in every process."""
+        effects = [(stem, effect) for stem, chain in self.chains.items() for effect in chain]
+        return [(number, stem, effect) for number, (stem, effect) in enumerate(effects, start=1)]
+
+    def state_names(self) -> dict[str, int]:
+        """Number of every plug-in by the name of its state: `fx.vocals.ZamComp.state`."""
+        return {f"fx.{stem}.{effect.label}.state": number for number, stem, effect in self.numbered() if effect.path}
 
     @property
     def latency(self) -> int:
@@ -73,8 +87,7 @@ class FxPlan(msgspec.Struct, frozen=True, kw_only=True):
         """The knobs as parameters: `fx.vocals.reverb.wet_level`, and `.wet` and `.bypass` of every effect."""
         return [
             Param(f"fx.{stem}.{effect.label}.{knob.knob}", knob.word, _unit(knob.knob), knob.low, knob.high, knob.start)
-            for stem, chain in self.chains.items()
-            for effect in chain
+            for _, stem, effect in self.numbered()
             for knob in effect.knobs
         ]
 
@@ -112,6 +125,7 @@ def make_plan(table: FxTable, *, stems: Sequence[str], hop: int, rate: int) -> F
     """
     words = _Words()
     chains = {}
+    states: dict[str, bytes] = {}
     for stem in STEMS:
         wanted: tuple[EffectTable, ...] = getattr(table, stem)
         if wanted and stem not in stems:
@@ -119,34 +133,52 @@ def make_plan(table: FxTable, *, stems: Sequence[str], hop: int, rate: int) -> F
         labels: list[str] = []
         chain = []
         for entry in wanted:
-            chain.append(_plan_effect(stem, entry, labels, words, stems=stems, hop=hop, rate=rate))
-            labels.append(chain[-1].label)
+            effect, state = _plan_effect(stem, entry, labels, words, stems=stems, hop=hop, rate=rate)
+            chain.append(effect)
+            labels.append(effect.label)
+            states[f"fx.{stem}.{effect.label}.state"] = state
         if chain:
             chains[stem] = tuple(chain)
-    return FxPlan(hop=hop, rate=rate, chains=chains) if chains else None
+    if not chains:
+        return None
+    plan = FxPlan(hop=hop, rate=rate, chains=chains)
+    folder = mailbox.post(msgspec.json.encode(plan), {number: states[name] for name, number in plan.state_names().items()})
+    return msgspec.structs.replace(plan, mailbox=str(folder))
 
 
 def _plan_effect(
     stem: str, entry: EffectTable, labels: list[str], words: _Words, *, stems: Sequence[str], hop: int, rate: int
-) -> EffectPlan:
+) -> tuple[EffectPlan, bytes]:
     where = f"fx.{stem}"
     label = entry.name or _short(entry.use)
     if label in labels:
         raise ConfigError(f'{where}: two effects are called "{label}". Give one of them a name of its own: name = "…".')
     if (entry.use == DUCK) != bool(entry.by) or (entry.by and entry.by not in stems):
         raise ConfigError(f'{where}: "duck" takes by = "STEM", one of {", ".join(stems)}, and no other effect does.')
+    state = b""
     always = [("wet", 0.0, 1.0, entry.wet), ("bypass", 0.0, 1.0, float(entry.bypass))]
     details: dict[str, Any] = {}
     settings: dict[str, float | bool | str] = dict(entry.set)
     if entry.use in BUILTINS or entry.use == DUCK:
         known = DUCK_KNOBS if entry.use == DUCK else BUILTINS[entry.use].knobs
         _check_knobs(where, entry, known)
+        if entry.preset or entry.state:
+            raise ConfigError(f'{where}: only VST3 plug-ins have presets, not "{entry.use}". Give its knobs: set = {{ … }}.')
         movable = [(name, knob.low, knob.high, _number(entry, name, knob.default)) for name, knob in known.items()]
         settings = {name: start for name, _, _, start in movable}
     elif entry.use.endswith(".vst3") or entry.use in vst3.installed():
         path = vst3.find(entry.use)
-        info = vst3.probe(path, hop=hop, rate=rate, settings=entry.set, state=entry.state)
-        details = {"path": str(path), "channels": info.channels, "alignment": info.alignment}
+        if entry.preset and entry.state:
+            raise ConfigError(f"{where}: give {label} either a preset or a state, not both.")
+        given = mailbox.state_from_text(f"{where}.{label}.state", entry.state)
+        info = vst3.probe(path, hop=hop, rate=rate, settings=entry.set, state=given, preset=entry.preset)
+        state = info.state
+        details = {
+            "path": str(path),
+            "channels": info.channels,
+            "alignment": info.alignment,
+            "reported_latency": info.reported_latency,
+        }
         movable = [(name, *info.parameters[name]) for name in entry.set if name in info.parameters]
     else:
         known_names = [*BUILTINS, DUCK, *vst3.installed()]
@@ -155,7 +187,8 @@ def _plan_effect(
             f"Effects: {', '.join([*BUILTINS, DUCK])}, or a VST3 plug-in by path or name (rtsep plugins scan)."
         )
     knobs = tuple(KnobPlan(name, words.take(where), low, high, start) for name, low, high, start in (*always, *movable))
-    return EffectPlan(label=label, use=entry.use, by=entry.by, state=entry.state, settings=settings, knobs=knobs, **details)
+    tails = entry.use in RINGING if entry.tails is None else entry.tails
+    return EffectPlan(label=label, use=entry.use, by=entry.by, tails=tails, settings=settings, knobs=knobs, **details), state
 
 
 def _short(use: str) -> str:

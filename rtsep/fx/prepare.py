@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
 from rtsep.config import FxTable
 from rtsep.control.params import ParamStore, add_params
 from rtsep.engine.supervisor import WORKER
+from rtsep.fx.mailbox import PluginStates
 from rtsep.fx.plan import FxPlan, make_plan
 from rtsep.fx.worker import command
 from rtsep.models import registry
 from rtsep.models.separator import LatencyTerm
+from rtsep.realtime.segment import Segment
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -36,6 +39,11 @@ class Prepared(msgspec.Struct, frozen=True):
         add_params(params)
         for param in params:
             store.set(param.name, param.default)
+
+    def states(self, segment: Segment) -> PluginStates:
+        """States of the plug-ins of an engine that runs with these effects."""
+        names, folder = (self.plan.state_names(), self.plan.mailbox) if self.plan else ({}, "")
+        return PluginStates(names, Path(folder), segment.header)
 
 
 def prepare(table: FxTable, *, model: str, tier: str, rate: int, live: bool = True) -> Prepared:

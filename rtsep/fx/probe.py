@@ -1,6 +1,6 @@
 """Loads one VST3 plug-in, measures it and prints what it is as a line of JSON; a crash ends only this process.
 
-Run by `rtsep.fx.vst3.probe` with one argument: `[path, hop, rate, settings, state]` as JSON. Exit code 1: a sentence instead.
+Run by `rtsep.fx.vst3.probe` with a `ProbeRequest` as JSON at its standard input. Exit code 1: a sentence instead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from rtsep.errors import RtsepError
 from rtsep.fx.alignment import measure
 from rtsep.fx.effect import PluginEffect
-from rtsep.fx.vst3 import PluginError, PluginInfo, load
+from rtsep.fx.vst3 import PluginError, PluginInfo, ProbeRequest, load
 
 
 def channels_of(plugin: Any, rate: int) -> int:
@@ -30,19 +30,22 @@ def channels_of(plugin: Any, rate: int) -> int:
     return 0
 
 
-def describe(path: Path, hop: int, rate: int, settings: dict[str, Any], state: str) -> PluginInfo:
+def describe(request: ProbeRequest) -> PluginInfo:
     """Load and measure; see `PluginInfo`.
 
     Raises:
         PluginError: it is no effect for mono or stereo.
         UsageError: it has no such parameter.
     """
+    path, hop, rate = Path(request.path), request.hop, request.rate
     plugin = load(path)
     channels = channels_of(plugin, rate) if plugin.is_effect else 0
     if channels == 0:
         raise PluginError(f"{path.name} is not an effect for mono or stereo.")
-    effect = PluginEffect(path, rate, channels=channels, state=state)
-    for name, value in settings.items():
+    effect = PluginEffect(path, rate, channels=channels, state=request.state)
+    if request.preset:
+        effect.load_preset(Path(request.preset))
+    for name, value in request.settings.items():
         effect.set(name, value)
     effect.process(np.zeros((2, hop), np.float32), np.zeros((2, hop), np.float32))
     effect.reset()  # as every stream begins; it decides whether pedalboard takes the latency off or leaves it
@@ -56,30 +59,18 @@ def describe(path: Path, hop: int, rate: int, settings: dict[str, Any], state: s
         channels=channels,
         reported_latency=effect.reported_latency,
         alignment=alignment,
-        parameters=numeric_parameters(plugin),
+        parameters=effect.numeric_parameters(),
+        state=effect.state,
     )
-
-
-def numeric_parameters(plugin: Any) -> dict[str, tuple[float, float, float]]:
-    """Lowest, highest and present value of every parameter that is a number or a switch."""
-    found = {}
-    for name, parameter in plugin.parameters.items():
-        low, high = parameter.range[0], parameter.range[1]
-        value = getattr(plugin, name)
-        if isinstance(value, bool):
-            found[name] = (0.0, 1.0, float(value))
-        elif isinstance(low, int | float) and isinstance(high, int | float):
-            found[name] = (float(low), float(high), float(value))
-    return found
 
 
 def main() -> int:
     """Answer one request."""
     out = os.fdopen(os.dup(1), "wb")  # plug-ins print to standard output
     os.dup2(2, 1)
-    path, hop, rate, settings, state = msgspec.json.decode(sys.argv[1])
+    request = msgspec.json.decode(sys.stdin.buffer.read(), type=ProbeRequest)
     try:
-        out.write(msgspec.json.encode(describe(Path(path), hop, rate, settings, state)) + b"\n")
+        out.write(msgspec.json.encode(describe(request)) + b"\n")
     except RtsepError as error:
         out.write(str(error).encode() + b"\n")
         return 1

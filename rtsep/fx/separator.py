@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,10 +16,25 @@ from numpy.typing import NDArray
 from rtsep.fx.alignment import Delay
 from rtsep.fx.effect import BuiltinEffect, DuckEffect, Effect, PluginEffect
 from rtsep.fx.insert import Insert
+from rtsep.fx.mailbox import Inbox
+from rtsep.fx.patience import Patience
 from rtsep.fx.plan import EffectPlan, FxPlan
 from rtsep.fx.sentry import Sentry
 from rtsep.fx.vst3 import PluginError
 from rtsep.models.separator import Audio, Separator, State
+
+
+class _Slot(NamedTuple):
+    """An effect of a chain."""
+
+    number: int
+    plan: EffectPlan
+    insert: Insert
+
+    @property
+    def watched(self) -> int:
+        """What the sentry shall write: its number if it is other people's code."""
+        return self.number if self.plan.path else 0
 
 
 class SeparatorWithEffects:
@@ -34,7 +50,8 @@ class SeparatorWithEffects:
         plan: FxPlan,
         *,
         words: NDArray[np.float32],
-        sentry: Sentry,
+        header: NDArray[np.int64],
+        epoch: int,
         report: Callable[[str], None],
     ) -> None:
         """Load every effect that is not banned.
@@ -44,84 +61,102 @@ class SeparatorWithEffects:
                 timing is not known at this hop, are bypassed, and everything else goes on.
             plan: what to load.
             words: parameter words of the segment, which move the knobs.
-            sentry: knows which effects have crashed.
+            header: header words of the segment.
+            epoch: of this process.
             report: takes a sentence when an effect is taken out.
         """
         self._inner = inner
         self._plan = plan
         self._words = words
-        self._sentry = sentry
+        self._header = header
+        numbered = plan.numbered()
+        self._sentry = Sentry(header, epoch, plugins=any(effect.path for _, _, effect in numbered))
+        self._inbox = Inbox(Path(plan.mailbox), header)
         self._report = report
         self.spec = msgspec.structs.replace(inner.spec, latency_terms=(*inner.spec.latency_terms, *plan.latency_terms))
         self._stems = {name: index for index, name in enumerate(inner.spec.stems)}
-        numbers = iter(range(1, 64))
-        numbered = {stem: [(next(numbers), effect) for effect in chain] for stem, chain in plan.chains.items()}
-        self._chains = {  # another model may make fewer stems; a ducker without one to listen to has no latency and is left out
-            stem: [pair for pair in chain if pair[1].by in ("", *self._stems)]
-            for stem, chain in numbered.items()
-            if stem in self._stems
-        }
-        self._inserts = {stem: [self._load(*pair) for pair in chain] for stem, chain in self._chains.items()}
+        self._chains: dict[str, list[_Slot]] = {stem: [] for stem in self._stems}
+        for number, stem, effect in numbered:
+            # another model may make fewer stems; a ducker without one to listen to has no latency and is left out
+            if stem in self._stems and effect.by in ("", *self._stems):
+                self._chains[stem].append(_Slot(number, effect, self._load(number, effect)))
         self._out = np.zeros((len(inner.spec.stems), inner.spec.channels, inner.spec.hop), np.float32)
         self._align()
 
     def _load(self, number: int, plan: EffectPlan) -> Insert:
-        effect: Effect | None = None
         spec = self._inner.spec
+        patience = Patience(spec.hop / spec.rate, self._header)
         if plan.path and (spec.hop, spec.rate) != (self._plan.hop, self._plan.rate):
-            self._report(
-                f'Effect "{plan.label}" was measured for another tier and is bypassed. Start again with this tier to have it.'
-            )
-        elif self._sentry.banned(number):
-            self._report(f'Effect "{plan.label}" has crashed and is bypassed from now on.')
+            why = "was measured for another tier and is bypassed. Start again with this tier to have it."
+        elif plan.path and (why := self._sentry.banned(number)):
+            why = f"{why} and is bypassed from now on."
         else:
+            effect: Effect | None = None
             with self._sentry.watching(number if plan.path else 0):
                 try:
-                    effect = make_effect(plan, spec.rate)
+                    effect = make_effect(plan, spec.rate, self._inbox.first.get(number, b""))
                 except PluginError as error:
                     self._report(f"{error} It is bypassed.")
-                return Insert(plan, spec.hop, effect, self._report)
-        return Insert(plan, spec.hop, effect, self._report)
+                return Insert(plan, spec.hop, effect, patience, self._report)
+        self._report(f'Effect "{plan.label}" {why}')
+        return Insert(plan, spec.hop, None, patience, self._report)
 
     def _align(self) -> None:
         """Delay lines: each stem at the end, and what each ducker hears."""
         self._ends, self._sides = {}, {}
-        for stem in self._stems:
+        for stem, chain in self._chains.items():
             passed = 0
-            for number, effect in self._chains.get(stem, []):
-                self._sides[number] = Delay(passed)
-                passed += effect.alignment.latency
+            for slot in chain:
+                self._sides[slot.number] = Delay(passed)
+                passed += slot.plan.alignment.latency
             self._ends[stem] = Delay(self._plan.latency - passed)
 
     def init_state(self) -> State:
         """Return the state of a stream that has heard only silence."""
-        for stem, inserts in self._inserts.items():
-            for (number, plan), insert in zip(self._chains[stem], inserts, strict=True):
-                with self._sentry.watching(number if plan.path else 0):
-                    insert.reset()
+        for chain in self._chains.values():
+            for slot in chain:
+                with self._sentry.watching(slot.watched):
+                    slot.insert.reset()
         self._align()
         return self._inner.init_state()
 
     def step(self, mix: Audio, state: State) -> Audio:
         """Separate a hop and send each stem through its chain; see `Separator.step`."""
         stems = self._inner.step(mix, state)
+        self._sentry.look()
+        self._exchange_states()
         for stem, index in self._stems.items():
             block = stems[index]
-            for (number, plan), insert in zip(self._chains.get(stem, []), self._inserts.get(stem, []), strict=True):
-                insert.move({knob.knob: float(self._words[knob.word]) for knob in plan.knobs})
-                side = self._sides[number](stems[self._stems[plan.by]]) if plan.by else block
-                with self._sentry.watching(number if plan.path else 0):
-                    block = insert.process(block, side)
+            for slot in self._chains[stem]:
+                plan = slot.plan
+                side = self._sides[slot.number](stems[self._stems[plan.by]]) if plan.by else block
+                with self._sentry.watching(slot.watched):
+                    slot.insert.move({knob.knob: float(self._words[knob.word]) for knob in plan.knobs})
+                    block = slot.insert.process(block, side)
             self._out[index] = self._ends[stem](block)
         return self._out
 
+    def _exchange_states(self) -> None:
+        news, asked = self._inbox.news(), self._inbox.asked
+        if not news and not asked:
+            return
+        states: dict[int, bytes] = {}
+        for slot in (slot for chain in self._chains.values() for slot in chain):
+            if slot.number in news:
+                slot.insert.take_state(news[slot.number])
+            if asked and isinstance(slot.insert.effect, PluginEffect):
+                with self._sentry.watching(slot.watched):
+                    states[slot.number] = slot.insert.effect.state
+        if asked:
+            self._inbox.answer(states)
 
-def make_effect(plan: EffectPlan, rate: int) -> Effect:
-    """Load the effect that a plan names.
+
+def make_effect(plan: EffectPlan, rate: int, state: bytes = b"") -> Effect:
+    """Load the effect that a plan names, a plug-in with its state.
 
     Raises:
         PluginError: a plug-in cannot be loaded.
     """
     if plan.path:
-        return PluginEffect(Path(plan.path), rate, channels=plan.channels, state=plan.state)
+        return PluginEffect(Path(plan.path), rate, channels=plan.channels, state=state)
     return DuckEffect(rate) if plan.by else BuiltinEffect(plan.use, rate)

@@ -38,6 +38,19 @@ class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
     alignment: Alignment
     parameters: dict[str, tuple[float, float, float]]
     """Numeric parameters: lowest, highest and present value."""
+    state: bytes = b""
+    """With the preset and the settings that were asked for."""
+
+
+class ProbeRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process that loads a plug-in must know, see `probe`."""
+
+    path: str
+    hop: int
+    rate: int
+    settings: dict[str, float | bool | str]
+    state: bytes
+    preset: str
 
 
 def folders() -> list[Path]:
@@ -90,7 +103,13 @@ def load(path: Path) -> Any:
 
 
 def probe(
-    path: Path, *, hop: int = 1024, rate: int = 44_100, settings: dict[str, Any] | None = None, state: str = ""
+    path: Path,
+    *,
+    hop: int = 1024,
+    rate: int = 44_100,
+    settings: dict[str, float | bool | str] | None = None,
+    state: bytes = b"",
+    preset: str = "",
 ) -> PluginInfo:
     """Load and measure a plug-in in a process of its own.
 
@@ -99,15 +118,20 @@ def probe(
         hop: frames per call that it will be used with.
         rate: Hz.
         settings: parameters to set first; they may change its latency.
-        state: its own saved state in base64, applied before the settings.
+        state: its own saved state, applied before the settings.
+        preset: path of a `.vstpreset` file, likewise.
 
     Raises:
         PluginError: it crashed, hung, or is no effect for stems.
     """
-    request = msgspec.json.encode([str(path), hop, rate, settings or {}, state]).decode()
+    request = ProbeRequest(path=str(path), hop=hop, rate=rate, settings=settings or {}, state=state, preset=preset)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "rtsep.fx.probe", request], capture_output=True, timeout=_PROBE_S, check=False
+            [sys.executable, "-m", "rtsep.fx.probe"],
+            input=msgspec.json.encode(request),
+            capture_output=True,
+            timeout=_PROBE_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise PluginError(f"{path.name} hangs: it did not answer for {_PROBE_S:g} s.") from None

@@ -9,7 +9,6 @@ import msgspec
 from rtsep.engine import worker
 from rtsep.engine.request import WorkerEvent, WorkerRequest
 from rtsep.fx.plan import FxPlan
-from rtsep.fx.sentry import Sentry
 from rtsep.fx.separator import SeparatorWithEffects
 from rtsep.models.separator import Separator
 from rtsep.realtime.segment import Segment
@@ -29,7 +28,8 @@ def main() -> int:
             separator,
             plan,
             words=segment.params,
-            sentry=Sentry(segment.header, request.epoch),
+            header=segment.header,
+            epoch=request.epoch,
             report=lambda text: worker.say(WorkerEvent(event="note", text=text)),
         )
 

@@ -65,6 +65,8 @@ XRUNS = 45  # host notifications: cycles the host says were missed
 LONGEST_BLOCK = 46  # audio thread: frames of the longest callback so far
 CLIPPED = 47  # audio thread: bit c set once output c has reached full scale; control clears it
 GIVEN_UP = 48  # supervisor: 1 if there is no model and none will come, so that nobody waits for one
+BLOCK = 49  # control or host notifications: longest block that LATENCY allows for
+STARTS = 50  # control or host notifications: counts up when the device goes on after it stood still
 
 WAKE = 64  # sem_t: a hop of input is complete
 HISTOGRAM = 72  # 160 bins of hop computation time
@@ -74,8 +76,8 @@ HOST_PID = 256  # plug-in: process id of the DAW
 HOST_REQUEST = 257  # plug-in: counts up whenever RATE, HOST_BLOCK, HOST_TIER or HOST_MODEL says something new
 HOST_BLOCK = 258  # plug-in: longest block it expects
 HOST_TIER = 259  # plug-in: 0 the bridge's choice, else 1 + index among the model's live tiers
-ORIGIN = 260  # plug-in: frame at which this playback began; what lies before is silence
-RESET_HOP = 261  # plug-in: hop at which the model starts from silence
+ORIGIN = 260  # plug-in, or the device's keeper: frame at which this playback began; what lies before is silence
+RESET_HOP = 261  # plug-in, or the device's keeper: hop at which the model starts from silence
 
 BRIDGE_VERSION = 264  # bridge: the VERSION it speaks, written even when it refuses the segment
 BRIDGE_PID = 265  # bridge: its process id
@@ -86,6 +88,11 @@ BRIDGE_STATE = 269  # bridge: one of the BRIDGE_… conditions below
 
 FX_RUNNING = 280  # inference: epoch << 8 | number of the effect whose foreign code runs now, 0 outside
 FX_BANNED = 281  # inference: bit n - 1: effect n has brought a process down
+FX_LOADED = 282  # inference: the last epoch that had plug-ins in its process
+FX_DEATHS = 283  # inference: processes with plug-ins that died in a row without one to blame
+FX_STATES = 284  # control: counts up when states of plug-ins lie ready in the mailbox
+FX_ASKED = 285  # control: counts up to ask for the states of the plug-ins
+FX_ANSWERED = 286  # inference: the FX_ASKED that has been answered
 
 HOST_MODEL = 272  # plug-in: name of the model, UTF-8, ends with 0; empty for the bridge's choice
 HOST_MODEL_WORDS = 8
@@ -208,9 +215,14 @@ C_LATENCY = 6  # the latency that the last frame was played with
 C_LATE_HOP = 7  # last hop counted as late
 C_STARTED = 8  # 1 after the first frame
 C_BLEND_RAMP = 9  # frames left of the ramp of the blend
+C_STARTS = 10  # the STARTS that has been noticed
+C_ORIGIN = 11  # the input frame that was heard first since then
 
 FADE = 1024
 """Frames of a fade or of smoothing a jump: a full-scale step becomes steps of -60 dBFS."""
+
+RISE_MS = 10
+"""Duration of the fade from silence after the device stood still."""
 
 RAMP_MS = 5
 """Duration of a gain ramp."""

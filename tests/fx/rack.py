@@ -9,7 +9,6 @@ import numpy as np
 
 from rtsep.config import FxTable
 from rtsep.fx.plan import FxPlan, make_plan
-from rtsep.fx.sentry import Sentry
 from rtsep.fx.separator import SeparatorWithEffects
 from rtsep.models import registry
 from rtsep.models.separator import Audio
@@ -34,7 +33,7 @@ class Rack:
         self.reports: list[str] = []
         self.header = np.zeros(at.HEADER_WORDS, np.int64) if header is None else header
         self.separator = SeparatorWithEffects(
-            inner, self.plan, words=self.words, sentry=Sentry(self.header, 5), report=self.reports.append
+            inner, self.plan, words=self.words, header=self.header, epoch=5, report=self.reports.append
         )
         self.state = self.separator.init_state()
 

@@ -20,7 +20,6 @@ from rtsep.engine.session import Engine, StreamFormat
 from rtsep.errors import UsageError
 from rtsep.fx import vst3
 from rtsep.fx.prepare import prepare
-from rtsep.fx.sentry import Sentry
 from rtsep.fx.separator import SeparatorWithEffects
 from rtsep.io.null import render
 from rtsep.realtime import layout as at
@@ -50,7 +49,7 @@ def test_stems_stay_aligned_behind_a_plug_in_that_looks_ahead(tier: str, hop: in
 def test_after_a_change_of_tier_a_plug_in_is_bypassed_and_its_stem_stays_aligned() -> None:
     rack, other = Rack("12ms", vocals=[LIMITER]), Rack("3ms", vocals=[LIMITER])
     told: list[str] = []
-    moved = SeparatorWithEffects(other.inner, rack.plan, words=rack.words, sentry=Sentry(rack.header, 6), report=told.append)
+    moved = SeparatorWithEffects(other.inner, rack.plan, words=rack.words, header=rack.header, epoch=6, report=told.append)
     other.separator, other.state = moved, moved.init_state()
     mix = noise()
     np.testing.assert_array_equal(other.play(mix)["vocals"][:, 480:], mix[:, :-480] / 2)
@@ -154,8 +153,12 @@ def test_a_plug_in_that_brings_the_process_down_is_bypassed_in_the_next_one() ->
     table = msgspec.convert({"vocals": [LIMITER]}, FxTable)
     effects = prepare(table, model="passthrough", tier="12ms", rate=RATE)
     engine = Engine(
-        StreamFormat(RATE, 256), model="passthrough", freewheel=True, worker=effects.worker,
-        extra_latency=effects.extra_latency, on_event=told.append,
+        StreamFormat(RATE, 256),
+        model="passthrough",
+        freewheel=True,
+        worker=effects.worker,
+        extra_latency=effects.extra_latency,
+        on_event=told.append,
     )
     effects.set_knobs(ParamStore(engine.segment.params))
     engine.start()
