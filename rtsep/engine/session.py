@@ -118,14 +118,15 @@ class Engine:
         """
         card, chosen = registry.find(model, tier, live=not playing)
         self._extra_latency = extra_latency
+        self._stream = stream
         self.spec: SeparatorSpec = self._with_extra(registry.describe(card.name, chosen.name, rate=stream.rate))
-        self.stream = stream
         self.playing = playing
         self.reserve = 0
         """Frames of delay beyond what the schedule needs."""
         self.device_trouble = ""
         """Sentence on why there is no audio device, empty while there is one."""
-        self.segment = Segment.create(**self._layout(), capacity=_room_for_any_model(stream))
+        self.segment = Segment.create(**self._layout(stream), capacity=_room_for_any_model(stream))
+        self.segment.header[at.BLOCK] = stream.block
         self.segment.header[at.PLAYING] = int(playing)
         self.segment.header[at.FREEWHEEL] = int(freewheel)
         self.context = Context(self.segment, SCRATCH_FLOATS)
@@ -143,26 +144,39 @@ class Engine:
         self.supervisor = Supervisor(self.segment, self._request, on_event=on_event, command=worker)
 
     @property
+    def stream(self) -> StreamFormat:
+        """What the backend runs at; the block is what its host has announced last."""
+        return msgspec.structs.replace(self._stream, block=int(self.segment.header[at.BLOCK]))
+
+    @stream.setter
+    def stream(self, stream: StreamFormat) -> None:
+        self._stream = stream
+        self.segment.header[at.BLOCK] = stream.block
+
+    @property
     def latency(self) -> LatencyBudget:
         """Every term of the delay for the present block size."""
+        return self._budget(self.stream)
+
+    def _budget(self, stream: StreamFormat) -> LatencyBudget:
         if self.playing:
-            return LatencyBudget(self.stream.rate, (), self.stream.device_terms)
-        return live_budget(self.spec, self.stream.block, self.stream.device_terms, reserve=self.reserve)
+            return LatencyBudget(stream.rate, (), stream.device_terms)
+        return live_budget(self.spec, stream.block, stream.device_terms, reserve=self.reserve)
 
     def _with_extra(self, spec: SeparatorSpec) -> SeparatorSpec:
         return msgspec.structs.replace(spec, latency_terms=(*spec.latency_terms, *self._extra_latency))
 
-    def _layout(self) -> Layout:
+    def _layout(self, stream: StreamFormat) -> Layout:
         return Layout(
-            rate=self.stream.rate,
+            rate=stream.rate,
             hop=self.spec.hop,
             model_latency=self.spec.latency,
-            latency=0 if self.playing else self.latency.frames,
+            latency=self._budget(stream).frames,
             stems=self.spec.stems,
         )
 
     def set_block(self, block: int) -> None:
-        """Follow the host to another block size; the jump in latency is smoothed by the audio thread."""
+        """Follow the host to another block size; the audio thread smooths the jump in latency, or fades in after `begin_anew`."""
         self.stream = msgspec.structs.replace(self.stream, block=block)
         if not self.playing:
             self.segment.header[at.LATENCY] = self.latency.frames
@@ -202,9 +216,24 @@ class Engine:
         keep = self.latency.frames - needed if stream.rate == self.stream.rate else 0
         self.spec, self.stream, self.reserve = spec, stream, max(0, keep)
         self._request = msgspec.structs.replace(self._request, model=card.name, tier=chosen.name, rate=stream.rate)
-        layout = self._layout()
+        self.segment.header[at.RESET_HOP] = 0  # hops may now be counted otherwise
+        layout = self._layout(stream)
         self.supervisor.swap(self._request, lambda: self.segment.lay_out(**layout))
+        self.segment.header[at.RATE] = stream.rate
         self.segment.header[at.LATENCY] = layout["latency"]  # at once, since the host may ask for it before the model is gone
+
+    def begin_anew(self) -> None:
+        """Let the device go on after it was gone: nothing of before is heard, what comes fades in. No callback may run meanwhile.
+
+        A song that is played goes on where it was; live, the model forgets what it has heard.
+        """
+        header = self.segment.header
+        if not self.playing:
+            self.segment.source[:] = 0.0
+            header[at.ORIGIN] = header[at.IN_W]
+            if header[at.READY] == header[at.EPOCH]:  # another model would begin at the present by itself
+                header[at.RESET_HOP] = header[at.IN_W] // header[at.HOP]
+        header[at.STARTS] += 1
 
     def start(self) -> None:
         """Start the inference process. Returns at once; dry audio flows meanwhile."""

@@ -168,7 +168,6 @@ class JackBackend:
         if library.jack_set_process_callback(client._ptr, callback, context) != 0:
             raise DeviceError("JACK refused the audio callback; restart the server and try again.")
         self._listen(words, shared)
-        client.set_blocksize_callback(self._on_block_size)
         client.set_shutdown_callback(self._on_shutdown)
         client.activate()
         if self._connect and not self._wires.cut:
@@ -179,13 +178,13 @@ class JackBackend:
         self._keep.append(port)
         return int(self._jack._ffi.cast("uintptr_t", port._ptr))
 
-    def _on_block_size(self, block: int) -> None:
-        if self._engine and block != self._engine.stream.block:
-            self._engine.set_block(block)  # the server asks for our latency next
-
     def tend(self) -> None:
         """Connect again what was connected before the server went away, as far as it is there again. Control thread."""
         if self._client is not None and not self.lost:
+            engine = self._engine
+            if engine and engine.segment.header[at.LATENCY] != engine.latency.frames:  # a block and a model changed at once
+                engine.set_block(engine.stream.block)
+                self.latency_changed()
             with quiet_stderr():
                 self._wires.listen(self._jack, self._client)
                 self._wires.mend(self._jack, self._client)
@@ -210,6 +209,7 @@ class JackBackend:
         client = ctypes.c_void_p(int(self._jack._ffi.cast("uintptr_t", self._client._ptr)))
         for register, callback in (
             (shared.jack_set_latency_callback, notifications.jack_latency),
+            (shared.jack_set_buffer_size_callback, notifications.jack_block_size),
             (shared.jack_set_xrun_callback, notifications.jack_xrun),
             (shared.jack_set_freewheel_callback, notifications.jack_freewheel),
             (shared.jack_set_port_connect_callback, notifications.jack_wire),

@@ -2,7 +2,7 @@
 
 A device counts as gone when its backend says so, or when no callback has run for half a second: drivers do not always report what
 was unplugged. From then on it is looked for once a second, until it is there again or rtsep ends. Model, faders and MIDI stay
-as they are; if the device came back at another rate, the engine changes over to it.
+as they are; if the device came back at another rate, the engine changes over to it. Nothing that was heard before is heard again.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class DeviceKeeper:
                     self._engine.change(stream=stream)
                 elif stream.block != self._engine.stream.block:
                     self._engine.set_block(stream.block)
+                self._engine.begin_anew()
                 self._backend.start(self._engine)
             except Exception as error:  # whatever a library raises over a device that is half there: look again
                 self._trouble(f"The audio device ({self._backend.name}) is gone: {error}")

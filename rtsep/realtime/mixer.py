@@ -27,6 +27,7 @@ from rtsep.realtime import layout as at
 from rtsep.realtime.atomics import as_float32, as_int64, load_acquire, load_relaxed, store_relaxed
 from rtsep.realtime.bus import finish
 from rtsep.realtime.faders import aim, loudest, ramp_on, ramping
+from rtsep.realtime.restart import notice_restart, rise
 
 ZERO = np.float32(0)
 ONE = np.float32(1)
@@ -157,6 +158,7 @@ def render(ctx, outs, first, last):  # type: ignore[no-untyped-def]
         np.float32(h[at.STEM_MASK] >> 3 & 1) / share,
     )
     aim(h, params, mixer, counts)
+    notice_restart(h, counts, first)
     latency = load_relaxed(h, at.LATENCY)
     origin = h[at.OUT_POS] - latency
     if counts[at.C_STARTED] == 0:
@@ -190,5 +192,6 @@ def render(ctx, outs, first, last):  # type: ignore[no-untyped-def]
         if not present and load_relaxed(h, at.READY) != epoch:
             counts[at.C_HOLD] = 0  # the model is still loading: its first stems need not prove themselves
         k = end
+    rise(h, counts, outs, first, last, origin + first)
     finish(h, params, mixer, meters, outs, first, last)
     store_relaxed(h, at.SEPARATED, np.int64(mixer[at.M_WET] > ZERO))

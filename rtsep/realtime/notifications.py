@@ -1,9 +1,13 @@
-"""What JACK's server tells and asks outside the cycle: latencies, connections, xruns, freewheel. JACK's notification thread only.
+"""What JACK's server tells and asks outside the cycle. JACK's notification thread only.
 
 The server waits until its question about latencies is answered, ten seconds at the most, and serves no other request meanwhile;
 whatever it told before is in front of the question. In Python all that takes the GIL, and if the thread that holds it is waiting
 for the server (python-rtmidi opens, connects and closes its JACK ports that way), each waits for the other. So the listeners
 are compiled.
+
+Another block size is told while nobody hears anything: jackd has stopped its driver and starts it again when every client has
+answered (`JackServer::SetBufferSize`), PipeWire leaves out the cycles of a client that has not (`check_buffer_frames`). Whoever
+answers late prolongs the silence. The latency of the new block is worked out here too, since it is asked for next.
 """
 
 from __future__ import annotations
@@ -49,6 +53,29 @@ def jack_latency(mode, context):  # type: ignore[no-untyped-def]
         _pass_on(ctx, mode, at.IN_PORTS, at.CHANNELS, at.OUT_PORTS, at.OUTPUTS)
     else:
         _pass_on(ctx, mode, at.OUT_PORTS, at.OUTPUTS, at.IN_PORTS, at.CHANNELS)
+
+
+@njit(nogil=True, error_model="numpy", cache=True)
+def waiting_frames(hop, block):  # type: ignore[no-untyped-def]
+    """The part of `rtsep.engine.latency.schedule` that depends on the block: n - gcd(H, n)."""
+    a, b = hop, block
+    while b != 0:
+        a, b = b, a % b
+    return block - a
+
+
+@cfunc(types.int32(types.uint32, types.CPointer(types.int64)), error_model="numpy", cache=True)
+def jack_block_size(frames, context):  # type: ignore[no-untyped-def]
+    """JackBufferSizeCallback: the latency becomes that of the new block, and what is played next rises from silence."""
+    h = carray(as_int64(carray(context, at.CONTEXT_WORDS)[at.A_HEADER]), at.HEADER_WORDS)
+    hop, before, block = h[at.HOP], h[at.BLOCK], np.int64(frames)
+    if block == before:  # PipeWire says what it runs at to whoever joins
+        return np.int32(0)
+    if h[at.PLAYING] == 0:
+        h[at.LATENCY] += waiting_frames(hop, block) - waiting_frames(hop, before)
+    h[at.BLOCK] = block
+    store_release(h, at.STARTS, h[at.STARTS] + 1)
+    return np.int32(0)
 
 
 @cfunc(types.int32(types.CPointer(types.int64)), error_model="numpy", cache=True)

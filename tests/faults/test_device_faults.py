@@ -17,13 +17,19 @@ from tests.faults.virtual_stage import Stage
 
 
 class UnpluggedBackend:
-    """A device on the virtual clock that can be unplugged, and whose driver may or may not say so."""
+    """A device on the virtual clock that can be unplugged, and whose driver may or may not say so.
+
+    Attributes:
+        format: what it runs at when it is opened next.
+        heard: seconds and outputs of each callback.
+    """
 
     name = "test"
 
-    def __init__(self, clock: VirtualClock, *, tells: bool) -> None:
-        self.clock, self._tells = clock, tells
+    def __init__(self, clock: VirtualClock, *, tells: bool, level: float = 0.0) -> None:
+        self.clock, self._tells, self._level = clock, tells, level
         self.format = StreamFormat(44_100, 256)
+        self.heard: list[tuple[float, np.ndarray]] = []
         self.plugged, self.lost, self.running = True, False, False
         self.opened_s: list[float] = []
         clock.every(256 / 44_100, self._cycle)
@@ -31,7 +37,9 @@ class UnpluggedBackend:
     def _cycle(self) -> None:
         if self.running and self.plugged:
             n = self.format.block
-            process(self._engine.context.words, np.zeros((2, n), np.float32), np.empty((at.OUTPUTS, n), np.float32), n)
+            outs = np.full((at.OUTPUTS, n), np.nan, np.float32)
+            process(self._engine.context.words, np.full((2, n), self._level, np.float32), outs, n)
+            self.heard.append((self.clock.now_ns() / 1e9, outs))
 
     def unplug(self) -> None:
         self.plugged, self.lost = False, self._tells

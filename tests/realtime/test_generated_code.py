@@ -10,7 +10,7 @@ import pytest
 from numba import cfunc, types
 
 from rtsep.realtime.callbacks import jack_process, portaudio_process
-from rtsep.realtime.notifications import jack_freewheel, jack_latency, jack_wire, jack_xrun
+from rtsep.realtime.notifications import jack_block_size, jack_freewheel, jack_latency, jack_wire, jack_xrun
 
 CALLBACKS = {"jack": jack_process, "portaudio": portaudio_process}
 
@@ -65,7 +65,7 @@ def test_words_between_threads_are_loaded_and_stored_atomically(reached: Reached
     assert re.search(word, reached.code)
 
 
-@pytest.mark.parametrize("listener", [jack_latency, jack_xrun, jack_freewheel, jack_wire])
+@pytest.mark.parametrize("listener", [jack_latency, jack_block_size, jack_xrun, jack_freewheel, jack_wire])
 def test_what_the_server_says_outside_the_cycle_never_asks_for_the_gil(listener: Any) -> None:
     assert Reached(listener).foreign == []
 
