@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-MAX_LINE = 65_536
-"""Longest request in bytes."""
+MAX_LINE = 1 << 22
+"""Longest request in bytes: snapshots that are taken in may hold states of plug-ins."""
 
 Text = Annotated[str, msgspec.Meta(max_length=200)]
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=600.0)]

@@ -26,6 +26,7 @@ from rtsep.control.saved_state import write_whole
 from rtsep.control.snapshots import SnapshotBook, to_toml
 from rtsep.engine.session import Engine
 from rtsep.errors import RtsepError, UsageError
+from rtsep.fx.mailbox import PluginStates
 from rtsep.io.recorder import Recorder
 from rtsep.realtime import layout as at
 from rtsep.stems import STEMS
@@ -61,7 +62,14 @@ class Console:
     """
 
     def __init__(
-        self, engine: Engine, rig: Rig, *, state: Path, rig_file: Path | None = None, tell: Callable[[str], None]
+        self,
+        engine: Engine,
+        rig: Rig,
+        *,
+        state: Path,
+        rig_file: Path | None = None,
+        plugins: PluginStates | None = None,
+        tell: Callable[[str], None],
     ) -> None:
         """Install the rig's MIDI bindings.
 
@@ -70,11 +78,13 @@ class Console:
             rig: its rig.
             state: folder for snapshots, last state and recordings.
             rig_file: where learned bindings are written; None to keep them for this run only.
+            plugins: states of the plug-ins among the effects.
             tell: takes sentences for the player.
 
         Raises:
             ConfigError: a binding cannot work.
         """
+        self._plugins = plugins
         self.engine, self._rig, self._state, self._rig_file, self._tell = engine, rig, state, rig_file, tell
         self.params = ParamStore(engine.segment.params)
         self.book = SnapshotBook(state / "snapshots.toml", safe=rig.snapshots.safe, warn=tell)
@@ -90,7 +100,7 @@ class Console:
         self._recorded = False
         self.recorder = Recorder(engine, state / "recordings", on_event=tell)
         self.models = ModelSwitch(engine, rig.fx, tell=tell)
-        self._saved: dict[str, float] = {}
+        self._saved: dict[str, float | str] = {}
         self._save_due_s = time.monotonic()  # at once: an engine that dies early shall not come back with the faders of last week
         self._lock = threading.RLock()
 
@@ -127,6 +137,8 @@ class Console:
             case ask.ClearClips():
                 self.engine.segment.header[at.CLIPPED] = 0
             case ask.SnapshotRecall(name, seconds):
+                if self._plugins:
+                    self._plugins.load(self.book.states(name))
                 self._morph = Morph(self.params, self.book.recallable(name), seconds, time.monotonic())
                 self._move_on()
             case ask.Record(on):
@@ -150,7 +162,7 @@ class Console:
     def _snapshot(self, command: ask.Command) -> Any:
         match command:
             case ask.SnapshotStore(name):
-                self.book.store(name, self.params)
+                self.book.store(name, self.params, self._plugins.ask() if self._plugins else None)
             case ask.SnapshotDelete(name):
                 self.book.delete(name)
             case ask.SnapshotExport():
@@ -277,7 +289,8 @@ class Console:
     def save_state(self) -> None:
         """Keep where everything stands, if it has moved; a disk that is full is told once per attempt and no more."""
         self._save_due_s = time.monotonic() + AUTOSAVE_S
-        now = {name: value for name, value in self.params.all().items() if name != RECORD}
+        now: dict[str, float | str] = {name: value for name, value in self.params.all().items() if name != RECORD}
+        now |= self._plugins.known() if self._plugins else {}
         if now == self._saved:
             return
         self._saved = now
@@ -289,5 +302,7 @@ class Console:
     def stop(self) -> None:
         """Save, and end a recording."""
         with self._lock:
+            if self._plugins:
+                self._plugins.ask()
             self.save_state()
             self.recorder.stop()

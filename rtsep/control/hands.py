@@ -19,6 +19,7 @@ from rtsep.control.midi_feedback import Feedback
 from rtsep.control.osc import OscServer
 from rtsep.control.web.launcher import MixerPage, PageAddress
 from rtsep.engine.session import Engine
+from rtsep.fx.mailbox import PluginStates
 from rtsep.io.midi_out import MidiSender
 from rtsep.io.midi_ports import MidiListener
 
@@ -42,6 +43,7 @@ class Hands:
         *,
         rig_file: Path | None = None,
         page: PageAddress | None = None,
+        plugins: PluginStates | None = None,
         tell: Callable[[str], None],
     ) -> None:
         """Install the rig's bindings; nothing runs yet.
@@ -51,6 +53,7 @@ class Hands:
             rig: its rig.
             rig_file: where learned bindings are written.
             page: where the mixer page is served; None for no page.
+            plugins: states of the plug-ins among the effects.
             tell: takes sentences for the player.
 
         Raises:
@@ -58,7 +61,7 @@ class Hands:
             DeviceError: the page or OSC cannot listen there.
         """
         self._tell = tell
-        self.console = Console(engine, rig, state=paths.state(), rig_file=rig_file, tell=tell)
+        self.console = Console(engine, rig, state=paths.state(), rig_file=rig_file, plugins=plugins, tell=tell)
         self._midi = MidiListener(engine.context, rig.midi.ports, on_event=tell)
         self._sender = MidiSender(rig.midi.out, on_open=lambda: self._feedback.forget())
         self._feedback = Feedback(

@@ -21,12 +21,13 @@ from rtsep.control.hands import Hands
 from rtsep.control.live_view import LiveView
 from rtsep.control.params import GROUP_NAMES, RECORD, ParamStore
 from rtsep.control.saved_state import read_or_warn
-from rtsep.control.snapshots import values_from
+from rtsep.control.snapshots import extras_from, states_among, values_from
 from rtsep.control.web.launcher import PageAddress
 from rtsep.engine.overload import OverloadGuard
 from rtsep.engine.session import Backend, Engine
 from rtsep.engine.stats import Snapshot
 from rtsep.errors import DeviceError, UsageError, nearest
+from rtsep.fx.mailbox import PluginStates
 from rtsep.fx.prepare import prepare
 from rtsep.io.jack_client import JackBackend, server_is_running
 from rtsep.io.keeper import DeviceKeeper
@@ -102,11 +103,16 @@ def set_faders(rig: Rig, params: ParamStore) -> None:
         params.set(f"master.{knob}", float(getattr(rig.master, knob)))
 
 
-def resume_faders(params: ParamStore, warn: Callable[[str], None]) -> None:
+def resume_faders(params: ParamStore, warn: Callable[[str], None], plugins: PluginStates | None = None) -> None:
     """Put everything where the last performance left it, as far as that was kept."""
     kept = read_or_warn(paths.state() / "last.toml", warn).get(LAST)
     for name, value in values_from(kept, "the last state", warn).items():
         params.set(name, value)
+    if plugins:
+        try:
+            plugins.load(states_among(extras_from(kept)))
+        except UsageError as error:
+            warn(f"The last state: {error}")
 
 
 class Performance(msgspec.Struct, frozen=True):
@@ -179,9 +185,10 @@ def perform(
             params = ParamStore(engine.segment.params)
             set_faders(rig, params)
             effects.set_knobs(params)
+            plugins = effects.states(engine.segment)
             if resume:
-                resume_faders(params, say)
-            hands = Hands(engine, rig, rig_file=rig_file, page=page, tell=tell)
+                resume_faders(params, say, plugins)
+            hands = Hands(engine, rig, rig_file=rig_file, page=page, plugins=plugins, tell=tell)
             hands.console.models.on_latency = getattr(backend, "latency_changed", hands.console.models.on_latency)
             if song:
                 feeder = SongFeeder(engine, song, on_event=tell)
