@@ -25,4 +25,4 @@ def frames_to_ms(frames: float, rate_hz: float) -> float:
 
 def format_db(level_db: float) -> str:
     """A level as players read it: `-inf`, `-12.5 dB`, `0.0 dB`."""
-    return "-inf" if level_db <= SILENCE_DB else f"{level_db:.1f} dB"
+    return "-inf" if level_db <= SILENCE_DB else f"{round(level_db, 1) + 0.0:.1f} dB"  # and never -0.0

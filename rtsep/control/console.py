@@ -183,6 +183,7 @@ class Console:
             "groups": [
                 {"key": key, "name": getattr(self._rig.groups, key).name or f"Group {key.upper()}"} for key in GROUP_NAMES
             ],
+            "morph": self._rig.snapshots.morph,
             "model": f"{spec.name} {spec.tier}",
             "models": self.models.choices(),
             "rate": engine.stream.rate,

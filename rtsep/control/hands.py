@@ -5,6 +5,7 @@ One thread ticks 50 times a second. What fails in one hand is told and leaves th
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -75,7 +76,7 @@ class Hands:
         self._door = ControlServer(self.console, default_path())
         osc = rig.osc
         self.osc = OscServer(self.console, listen=osc.listen, port=osc.port, tell=tell) if osc.port else None
-        self.page = MixerPage(engine, default_path(), listen=page.listen, port=page.port) if page else None
+        self.page = MixerPage(engine, listen=page.listen, port=page.port) if page else None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtsep-hands", daemon=True)
 
@@ -85,13 +86,15 @@ class Hands:
         try:
             if not self._door.start():
                 self._tell("Another engine of yours is running already; rtsep ctl talks to that one.")
+                self._door = ControlServer(self.console, self._door.path.with_name(f"control-{secrets.token_hex(4)}.sock"))
+                self._door.start()  # for our own page
         except OSError as error:
             self._tell(f"rtsep ctl cannot reach this engine: {error}.")
         self._thread.start()
         if self.osc:
             self.osc.start()
         if self.page:
-            self.page.start()
+            self.page.start(self._door.path)
 
     def _run(self) -> None:
         scan_s = 0.0

@@ -21,6 +21,8 @@ NAMES = ("mix", *STEMS)
 
 LEVELS = at.OUTPUTS + at.CHANNELS
 _RMS_S = 0.3
+_SETTLE = 16
+"""Frames after a gap that only fill the filter of the true peak: a step that nobody heard must not count."""
 
 
 class Levels(msgspec.Struct, frozen=True):
@@ -55,6 +57,7 @@ class Meters:
         self._loudness = [LoudnessMeter(rate) for _ in range(pairs)]
         self._true_peak = TruePeakMeter(at.CHANNELS * pairs)
         self._power = np.zeros(LEVELS)
+        self._begun = False
         self._keep_per_frame = float(np.exp(-1.0 / (_RMS_S * rate)))
         self.position = int(segment.header[at.OUT_POS])
         """Frames read so far."""
@@ -64,14 +67,20 @@ class Meters:
         header = self._segment.header
         end = int(header[at.OUT_POS])
         first = max(self.position, end - at.PLAYED // 2)
-        self.position = end
+        gap, self.position = not self._begun or first > self.position, end
+        self._begun = self._begun or end > first
         heard = np.concatenate([self._segment.played[:, np.arange(first, end) & (at.PLAYED - 1)], self._inputs(first, end)])
         if end > first:
             keep = self._keep_per_frame ** (end - first)
             self._power = keep * self._power + (1.0 - keep) * np.mean(heard.astype(np.float64) ** 2, axis=1)
         for pair, meter in enumerate(self._loudness):
             meter.feed(heard[at.CHANNELS * pair : at.CHANNELS * (pair + 1)])
-        self._true_peak.feed(heard[: at.CHANNELS * len(self._loudness)])
+        between = heard[: at.CHANNELS * len(self._loudness)]
+        if gap:
+            self._true_peak.feed(between[:, :_SETTLE])
+            self._true_peak.take()
+            between = between[:, _SETTLE:]
+        self._true_peak.feed(between)
         return Levels(
             peaks=np.abs(heard).max(axis=1, initial=0.0).astype(np.float64),
             rms=np.sqrt(self._power),

@@ -168,9 +168,7 @@ def perform(
         with _terminate_like_ctrl_c():
             registry.find(rig.engine.model or None, rig.engine.tier or None, live=song is None)
             stream = backend.open()
-            effects = prepare(
-                rig.fx, model=rig.engine.model, tier=rig.engine.tier, rate=stream.rate, live=song is None
-            )
+            effects = prepare(rig.fx, model=rig.engine.model, tier=rig.engine.tier, rate=stream.rate, live=song is None)
             engine = Engine(
                 stream,
                 model=rig.engine.model or None,

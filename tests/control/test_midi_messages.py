@@ -86,9 +86,7 @@ def test_pitch_bend_moves_a_fader_over_its_whole_travel() -> None:
     assert desk.params.get(PAN) > 0, "another channel is another fader"
 
 
-@pytest.mark.parametrize(
-    ("encoding", "right", "left"), [("twos", 3, 125), ("offset", 67, 61), ("sign", 3, 67)]
-)
+@pytest.mark.parametrize(("encoding", "right", "left"), [("twos", 3, 125), ("offset", 67, 61), ("sign", 3, 67)])
 def test_an_endless_encoder_moves_from_where_the_parameter_stands(encoding: str, right: int, left: int) -> None:
     desk = Controller(bind(PAN, relative=encoding, map={"curve": "linear", "step": 2.0}))
     desk.params.set(PAN, 0.25)
@@ -190,9 +188,7 @@ def test_scale_approaches_in_proportion_and_stays_together_from_the_end_on() -> 
 
 @pytest.mark.parametrize("takeover", ["jump", "pickup", "scale"])
 @given(st.lists(st.tuples(st.integers(0, 127), st.one_of(st.none(), st.floats(-60, 6))), max_size=30))
-def test_a_controller_that_reaches_an_end_takes_the_parameter_there(
-    takeover: str, moves: list[tuple[int, float | None]]
-) -> None:
+def test_a_controller_that_reaches_an_end_takes_the_parameter_there(takeover: str, moves: list[tuple[int, float | None]]) -> None:
     desk = Controller(bind(VOCALS, takeover=takeover, map={"curve": "db", "range": [-60.0, 6.0]}))
     for value, elsewhere in moves:
         desk.cc(7, value)

@@ -73,7 +73,6 @@ def test_snapshots_outlive_the_engine_and_travel_as_toml(booth: Booth, tmp_path:
     text = booth.do(ask.SnapshotExport()).data
     elsewhere = SnapshotBook(tmp_path / "elsewhere.toml", warn=booth.told.append)
 
-
     assert elsewhere.take_in(tomllib.loads(text)) == ["verse 1"]
     again = SnapshotBook(tmp_path / "elsewhere.toml", warn=booth.told.append)
     assert again.recallable("verse 1")[VOCALS] == pytest.approx(-6.0)
@@ -211,7 +210,6 @@ def test_the_local_socket_is_for_this_user_only_and_asks_the_engine(booth: Booth
 
 
 def test_a_socket_left_by_a_crash_is_replaced_and_a_rambling_guest_shown_out(booth: Booth, tmp_path: Path) -> None:
-
 
     path = tmp_path / "control.sock"
     with socket.socket(socket.AF_UNIX) as crashed:

@@ -99,8 +99,9 @@ class Tab:
 
     def press(self, key: str) -> None:
         """Press and release a key, as a person would."""
+        number = {"ArrowUp": 38, "ArrowDown": 40}.get(key, 0)  # native controls know keys by their number only
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=number)
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Press at one place, move in steps to another, release."""

@@ -6,29 +6,41 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from rtsep.config import Rig
+from rtsep.config import GroupsTable, GroupTable, Rig
 from rtsep.control.hands import Hands
 from rtsep.control.params import ParamStore
 from rtsep.control.web.launcher import MixerPage, PageAddress
 from rtsep.engine.session import Engine
 from rtsep.io.null import NullBackend
 
+TONE = np.full((2, 1), 0.1) * np.sin(2 * np.pi * 1000 * np.arange(48_000) / 48_000)
+TONE = TONE.astype(np.float32)
+"""What is heard: 1 kHz on both channels with peaks at -20 dBFS, hence -23 dBFS of RMS and -20 LUFS."""
+
+
+RIG = Rig(groups=GroupsTable(a=GroupTable(name="Band")))
+
 
 @dataclass
 class Show:
-    """An engine in real time and what moves it."""
+    """An engine in real time and what moves it; dry unless it is `started`."""
 
     listen: str = "127.0.0.1"
+    rig: Rig = RIG
+    started: bool = False
     told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.backend = NullBackend(48_000, 256)
+        self.backend = NullBackend(48_000, 256, loop=TONE)
         self.engine = Engine(self.backend.open(), model="passthrough", on_event=self.told.append)
         self.params = ParamStore(self.engine.segment.params)
-        self.hands = Hands(self.engine, Rig(), page=PageAddress(self.listen, 0), tell=self.told.append)
+        self.hands = Hands(self.engine, self.rig, page=PageAddress(self.listen, 0), tell=self.told.append)
         self.backend.start(self.engine)
+        if self.started:
+            self.engine.start()
         self.hands.start()
 
     @property

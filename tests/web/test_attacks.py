@@ -92,7 +92,7 @@ def test_what_a_browser_calls_cross_site_is_refused(show: Show) -> None:
     assert request(show.page.port, Sec_Fetch_Site="cross-site")[0] == 403
 
 
-@pytest.mark.parametrize("cookie", ["", "rtsep_{port}=", "rtsep_{port}=guess", "rtsep_{port}", "a[]=;;;\""])
+@pytest.mark.parametrize("cookie", ["", "rtsep_{port}=", "rtsep_{port}=guess", "rtsep_{port}", 'a[]=;;;"'])
 def test_a_websocket_without_the_session_is_refused(show: Show, cookie: str) -> None:
     status, link = upgrade(show.page.port, Cookie=cookie.format(port=show.page.port))
     link.close()

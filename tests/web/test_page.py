@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from rtsep.control import commands as ask
 from rtsep.control.params import PARAMS, Param, add_params
 from rtsep.control.web.launcher import MixerPage
+from rtsep.models import registry
 from rtsep.realtime import layout as at
 from rtsep.realtime.midi import receive
 from rtsep.stems import STEMS
@@ -129,6 +132,104 @@ def test_a_controller_is_learned_by_clicking_and_moving_it(page: Tab, show: Show
     page.wait_for("document.getElementById('learn').getAttribute('aria-pressed') === 'false'")
 
 
+def test_meters_say_peak_rms_true_peak_and_loudness_of_the_mix(page: Tab, show: Show) -> None:
+    for name, param in PARAMS.items():
+        show.params.set(name, param.default)
+    numbers = "[...document.querySelectorAll('[aria-label=Mix] .levels dd')].map((number) => Number(number.textContent))"
+    page.wait_for(f"((n) => Math.abs(n[0] + 20) < 0.2 && Math.abs(n[1] + 23) < 0.2 && Math.abs(n[3] + 20) < 0.3)({numbers})")
+    page.click("#restart")
+    page.wait_for(f"Math.abs(({numbers})[2] + 20) < 0.2")
+    page.wait_for("document.getElementById('lufs').textContent.startsWith('-20.')")
+    assert page.run("document.getElementById('input').textContent") == "-20.0 dB"
+
+
+def test_the_clip_lamp_stays_lit_until_it_is_clicked(page: Tab, show: Show) -> None:
+    lamp = "document.querySelector('[aria-label=\"Mix\"] .clip').dataset.lit"
+    show.params.set("master.gain_db", 12.0)
+    show.engine.segment.header[at.CLIPPED] = 0b11  # as the audio thread would
+    page.wait_for(f"{lamp} === 'yes'")
+    show.params.set("master.gain_db", 0.0)
+    page.click("[aria-label='Mix'] .clip")
+    page.wait_for(f"{lamp} === 'no'")
+    assert show.engine.segment.header[at.CLIPPED] == 0
+
+
+def test_a_group_has_the_name_of_the_rig_and_moves_its_stems(page: Tab, show: Show) -> None:
+    assert page.run("[...document.querySelectorAll('.bus h2')].map((name) => name.textContent)") == ["A: Band", "Group B"]
+    for stem in ("drums", "bass"):
+        page.run(f"document.querySelector('{slider(f'stem.{stem}.group')}').focus()")
+        page.press("ArrowDown")
+        until_same(page, show, f"stem.{stem}.group", 1.0)
+    page.wait_for("document.querySelector('.bus .members').textContent === 'drums, bass'")
+    x, y, width, height = page.box(slider("group.a.gain_db"))
+    page.drag((x + 0.74 * width, y + height / 2), (x + 0.3 * width, y + height / 2))
+    text = page.run(f"document.querySelector('{slider('group.a.gain_db')}').getAttribute('aria-valuetext')")
+    until_same(page, show, "group.a.gain_db", float(text.removesuffix(" dB")))
+    assert -30 < show.params.get("group.a.gain_db") < -6
+    page.click(slider("group.a.mute"))
+    until_same(page, show, "group.a.mute", 1.0)
+    page.click("[data-group=a]")
+    until_same(page, show, "stem.bass.solo", 1.0)
+    assert [show.params.get(f"stem.{stem}.solo") for stem in STEMS] == [0, 1, 1, 0]
+    page.wait_for("document.querySelector('[data-group=a]').getAttribute('aria-pressed') === 'true'")
+    page.click("[data-group=a]")
+    until_same(page, show, "stem.bass.solo", 0.0)
+
+
+def test_recording_is_switched_by_hand_and_by_a_learned_button(page: Tab, show: Show, home: Path) -> None:
+    pressed = "document.getElementById('record').getAttribute('aria-pressed')"
+    page.click("#record")
+    page.wait_for(f"{pressed} === 'true'")
+    page.click("#record")
+    page.wait_for("document.getElementById('notice').textContent.startsWith('Recorded into')")
+    page.click("#learn")
+    page.click("#record")
+    page.wait_for("document.getElementById('notice').textContent.includes('engine.record')")
+    for _ in range(4):
+        receive(show.engine.context.words, 0x94, 70, 127)
+        receive(show.engine.context.words, 0x84, 70, 0)
+    page.wait_for("document.getElementById('notice').textContent.includes('Learned engine.record')")
+    receive(show.engine.context.words, 0x94, 70, 127)
+    page.wait_for(f"{pressed} === 'true'")
+    receive(show.engine.context.words, 0x94, 70, 127)
+    page.wait_for(f"{pressed} === 'false'")
+    takes = sorted((home / "state" / "recordings").iterdir())
+    assert len(takes) == 2
+    assert all((take / "mix.wav").stat().st_size > 44 for take in takes)
+
+
+def test_a_tier_is_chosen_on_the_page_while_audio_goes_on(browser: Browser, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = registry.find("spleeter-2stems")[0].package.partition("==")[0]
+    monkeypatch.setitem(sys.modules, package, None)  # as if its weights were not here
+    show = Show(started=True)
+    try:
+        tab = ready(browser, show, width=1280, height=800)
+        pill = "document.getElementById('pill').textContent"
+        tab.wait_for(f"{pill} === 'Separated'")
+        assert tab.run("document.getElementById('model').value") == "passthrough 12ms"
+        lacking = "[...document.querySelectorAll('#model option:disabled')]"
+        assert "rtsep models pull" in tab.run(f"{lacking}[0].title")
+        cycles = int(show.engine.segment.header[at.CYCLES])
+        tab.run("document.getElementById('model').focus()")
+        tab.press("ArrowDown")
+        tab.wait_for("document.getElementById('notice').textContent.includes('passthrough 46ms is loading')")
+        tab.wait_for(f"{pill} === 'Loading'")
+        tab.wait_for("document.getElementById('reason').textContent.includes('dry is heard')")
+        tab.wait_for(f"{pill} === 'Separated'")
+        assert show.engine.spec.tier == "46ms"
+        assert show.engine.segment.header[at.CYCLES] > cycles
+        latency = 1000 * show.engine.latency.frames / show.engine.stream.rate
+        tab.wait_for(f"document.getElementById('latency').textContent === '{latency:.1f} ms'")
+        tab.wait_for(f"document.getElementById('budget').textContent.includes('{latency:.1f} ms')")
+        refused = show.hands.console.execute(ask.ModelChange("cascade"))
+        assert "rtsep models pull" in refused.error
+        show.hands.console.execute(ask.ModelChange("", "3ms"))  # somebody else
+        tab.wait_for("document.getElementById('model').value === 'passthrough 3ms'")
+        assert not tab.errors
+    finally:
+        show.stop()
+
+
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 800)])
 def test_the_page_fits_phone_and_laptop(browser: Browser, show: Show, width: int, height: int, tmp_path: Path) -> None:
     tab = ready(browser, show, width=width, height=height)
@@ -163,11 +264,10 @@ def test_the_page_comes_back_by_itself(browser: Browser, home: Path) -> None:
     first.stop()
     tab.wait_for("document.body.classList.contains('away')")
     second = Show()
-    again = MixerPage(second.engine, home / "run" / "control.sock", port=port)
-    again.start()
+    again = MixerPage(second.engine, port=port)
+    again.start(home / "run" / "control.sock")
     try:
         assert again.port == port
-        tab.run("fetch('/')")  # the session of the new run
         tab.wait_for("!document.body.classList.contains('away')")
     finally:
         again.stop()

@@ -103,8 +103,7 @@ class Page:
             done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in rest:
                 task.cancel()
-            for task in done:
-                task.exception()
+            await asyncio.gather(*done, *rest, return_exceptions=True)
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(socket.close(1008), 1.0)
         finally:

@@ -24,7 +24,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN_PATHS = frozenset({"/", "/session", "/mixer.css", "/main.js", "/strips.js", "/spectrogram.js", "/link.js", "/icon.svg"})
+_SCRIPTS = ("main", "link", "controls", "meter", "models", "spectrogram", "strips")
+OPEN_PATHS = frozenset({"/", "/session", "/mixer.css", "/icon.svg", *(f"/{name}.js" for name in _SCRIPTS)})
 """What is served without a session: the page itself, which shows nothing, and the exchange of token for cookie."""
 
 _HEADERS = [

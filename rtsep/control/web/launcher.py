@@ -34,13 +34,13 @@ class MixerPage:
         url: where it is, with the token after the `#` when other machines may connect: what follows `#` is never sent.
     """
 
-    def __init__(self, engine: Engine, control: Path, *, listen: str = "127.0.0.1", port: int = PORT) -> None:
+    def __init__(self, engine: Engine, *, listen: str = "127.0.0.1", port: int = PORT) -> None:
         """Take a port; the next free one if it is taken, any if it is 0.
 
         Raises:
             DeviceError: the address is not one of this machine, or no port is free.
         """
-        self._engine, self._control = engine, control
+        self._engine = engine
         self._token = secrets.token_urlsafe(16)
         self._listener = _bind(listen, port)
         self.port = int(self._listener.getsockname()[1])
@@ -54,13 +54,17 @@ class MixerPage:
         """Process id, while it runs."""
         return self._process.pid if self._process else None
 
-    def start(self) -> None:
-        """Start the process; the page answers from now on, as soon as that has loaded."""
+    def start(self, control: Path) -> None:
+        """Start the process; the page answers from now on, as soon as that has loaded.
+
+        Args:
+            control: the engine's control socket.
+        """
         request = PageRequest(
             descriptor=self._engine.segment.descriptor,
             capacity=self._engine.segment.capacity,
             listener=self._listener.fileno(),
-            control=str(self._control),
+            control=str(control),
             token=self._token,
             params=tuple(PARAMS.values()),
             anywhere=self.anywhere,

@@ -3,6 +3,7 @@
 
 const RETRY_MS = [300, 600, 1200, 2500];
 const SEND_EVERY_MS = 30;
+const LEVELS = 12, OUTPUTS = 10, PAIRS = 5, SPECTRA = 6;
 
 export class Link extends EventTarget {
   constructor() {
@@ -22,10 +23,19 @@ export class Link extends EventTarget {
       this.socket = null;
       this.waiting.forEach((finish) => finish({ ok: false, error: "The engine has gone." }));
       this.waiting = [];
-      this.dispatchEvent(new Event("away"));
-      setTimeout(() => this.connect(), RETRY_MS[Math.min(this.failures++, RETRY_MS.length - 1)]);
+      setTimeout(() => this.#again(), RETRY_MS[Math.min(this.failures++, RETRY_MS.length - 1)]);
+      if (this.failures === 1) this.dispatchEvent(new CustomEvent("away", { detail: "The engine does not answer; trying again." }));
     };
     this.socket = socket;
+  }
+
+  // A new run of the engine has a new session, which its page hands out; to other machines only for the token of that run.
+  async #again() {
+    const page = await fetch("/", { cache: "no-store" }).catch(() => null);
+    if (page?.ok && this.failures > 2) {
+      this.dispatchEvent(new CustomEvent("away", { detail: "This engine is another run: open the link that it printed." }));
+    }
+    this.connect();
   }
 
   set(name, value) { this.unsent.set(name, value); }
@@ -55,18 +65,17 @@ export class Link extends EventTarget {
     this.dispatchEvent(new CustomEvent("hello", { detail: answer.data }));
   }
 
+  // The order of the numbers is that of rtsep/control/web/frames.py.
   #frame(buffer) {
     if (!this.params.length) return;
-    const spectra = 5 * this.bands;
+    const spectra = SPECTRA * this.bands;
     const numbers = new Float32Array(buffer, 0, (buffer.byteLength - spectra) / 4);
-    const count = this.params.length;
-    const values = {};
-    this.params.forEach((param, index) => { values[param.name] = numbers[1 + index]; });
-    const at = 1 + count;
-    const [left, right, limiter, momentary, shortTerm, integrated] = numbers.subarray(at + 24);
+    let place = 1;
+    const take = (count) => numbers.subarray(place, (place += count));
+    const given = take(this.params.length);
+    const values = Object.fromEntries(this.params.map((param, index) => [param.name, given[index]]));
     this.dispatchEvent(new CustomEvent("frame", { detail: {
-      values, peaks: numbers.subarray(at, at + 12), rms: numbers.subarray(at + 12, at + 24),
-      truePeak: Math.max(left, right), limiter, momentary, shortTerm, integrated,
+      values, peaks: take(LEVELS), rms: take(LEVELS), truePeaks: take(OUTPUTS), loudness: take(3 * PAIRS), limiter: take(1)[0],
       spectra: new Uint8Array(buffer, buffer.byteLength - spectra), bands: this.bands,
     } }));
   }

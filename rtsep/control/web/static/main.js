@@ -1,29 +1,36 @@
 // The page: connects, builds itself from what the engine says of itself, and shows what it hears.
 
+import { dbText, decibels } from "/controls.js";
 import { Link } from "/link.js";
+import { ModelList } from "/models.js";
 import { Spectrogram } from "/spectrogram.js";
-import { buildStrips, dbText, decibels } from "/strips.js";
+import { buildStrips } from "/strips.js";
 
 const WARN_MS = 5000; // a late hop is shown as a warning this long after the last one
-const STATES = { separated: "Separated", dry: "Dry", loading: "Loading", restarting: "Restarting", failed: "Failed", stopped: "Stopped" };
+const NUMBERS_EVERY_MS = 200;
+const STATES = { separated: "Separated", dry: "Dry", loading: "Loading", restarting: "Restarting", failed: "Failed", stopped: "Stopped", "no device": "No device" };
+const INPUT_ROW = 10;
 
 const $ = (id) => document.getElementById(id);
+const put = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; }; // screen readers hear what changes, no more
 const link = new Link();
 const spectrogram = new Spectrogram($("spectrogram"));
-let strips = null;
-let lateSeen = 0, lateAt = -Infinity;
-let frame = null, highest = 0;
-
-const tell = (text) => { $("notice").textContent = text; };
+const tell = (text) => put("notice", text);
 const ask = async (command) => {
   const answer = await link.ask(command);
   tell(answer.ok ? "" : answer.error);
   return answer;
 };
+const models = new ModelList($("model"), ask, tell);
+let strips = null;
+let lateSeen = 0, lateAt = -Infinity;
+let frame = null, highest = 0, numbersDue = 0;
+let modelError = "", loading = "";
 
 function setLearning(on) {
   $("learn").setAttribute("aria-pressed", String(on));
   document.body.classList.toggle("learning", on);
+  tell(on ? "Choose a control here." : "");
   if (!on) link.ask({ do: "learn-cancel" });
 }
 
@@ -58,13 +65,19 @@ function showSnapshots(names) {
   if (!names.length) box.textContent = "No snapshots yet: name how it is now and store it.";
 }
 
+// What may change while the page is open: the model, with its stems and its latency.
+function describe(detail) {
+  models.offer(detail.models);
+  models.show(detail.model);
+  strips.showMade(detail.made);
+  put("budget", detail.latency.join("\n") || "A song waits for its stems: no delay.");
+}
+
 link.addEventListener("hello", ({ detail }) => {
   document.body.classList.remove("away");
-  strips = buildStrips($("mixer"), link, detail);
-  $("model").textContent = detail.model;
-  $("budget").textContent = detail.latency.join("\n");
-  $("latency").textContent = `${detail.latency_ms.toFixed(1)} ms`;
-  $("sources").replaceChildren(...["input", ...detail.stems].map((name, row) => {
+  strips = buildStrips($("mixer"), $("groups"), link, detail);
+  describe(detail);
+  $("sources").replaceChildren(...["input", ...detail.stems, "mix"].map((name, row) => {
     const label = document.createElement("label");
     const choice = Object.assign(document.createElement("input"), { type: "radio", name: "source", value: row, checked: row === spectrogram.source });
     choice.addEventListener("change", () => { spectrogram.source = row; });
@@ -73,11 +86,11 @@ link.addEventListener("hello", ({ detail }) => {
   }));
 });
 
-link.addEventListener("away", () => {
+link.addEventListener("away", ({ detail }) => {
   document.body.classList.add("away");
   $("pill").dataset.state = "away";
-  $("pill").textContent = "Away";
-  $("reason").textContent = "The engine does not answer; trying again.";
+  put("pill", "Away");
+  put("reason", detail);
 });
 
 link.addEventListener("frame", ({ detail }) => {
@@ -85,34 +98,48 @@ link.addEventListener("frame", ({ detail }) => {
   frame = detail;
 });
 
-link.addEventListener("status", ({ detail }) => {
+link.addEventListener("status", async ({ detail }) => {
   const now = performance.now();
   $("pill").dataset.state = detail.state;
-  $("pill").textContent = STATES[detail.state] ?? detail.state;
-  $("reason").textContent = detail.reason;
+  put("pill", STATES[detail.state] ?? detail.state);
+  put("reason", detail.reason || (detail.loading ? `${detail.loading}; dry is heard` : ""));
+  put("latency", `${detail.latency_ms.toFixed(1)} ms`);
   $("load").value = detail.load;
-  $("loadtext").textContent = `${Math.round(100 * detail.load)} %, p99 ${detail.hop_p99_ms.toFixed(1)} of ${detail.hop_ms.toFixed(1)} ms`;
+  put("loadtext", `${Math.round(100 * detail.load)} %, p99 ${detail.hop_p99_ms.toFixed(1)} of ${detail.hop_ms.toFixed(1)} ms`);
   if (detail.late_hops > lateSeen) lateAt = now;
   lateSeen = detail.late_hops;
-  $("late").textContent = `${detail.late_hops}`;
+  put("late", `${detail.late_hops}, ${detail.dry_seconds.toFixed(1)} s dry`);
   $("late").dataset.warn = now - lateAt < WARN_MS ? "yes" : "no";
-  $("dry").textContent = `${detail.dry_seconds.toFixed(1)} s`;
-  $("midi").textContent = `${detail.midi_events} messages`;
+  put("midi", `${detail.midi_events} messages`);
   $("record").setAttribute("aria-pressed", String(Boolean(detail.recording)));
   $("record").title = detail.recording;
   showSnapshots(detail.snapshots);
   strips?.showClips(detail.clipped);
+  if (detail.model_error !== modelError) tell((modelError = detail.model_error));
+  const loaded = loading && !detail.loading && !modelError;
+  loading = detail.loading;
+  if (loaded) tell("");
+  if (models.present && (loaded || detail.model !== models.present)) {
+    models.present = detail.model;
+    const answer = await link.ask({ do: "describe" });
+    if (answer.ok) describe(answer.data);
+  }
 });
 
 function draw(now) {
   requestAnimationFrame(draw);
   if (!frame) return;
   strips?.update(frame, now);
-  const lufs = (level) => (level <= -100 ? "–" : level.toFixed(1));
-  $("lufs").textContent = `${lufs(frame.shortTerm)} LUFS, integrated ${lufs(frame.integrated)}`;
-  highest = Math.max(highest, frame.truePeak);
-  $("truepeak").textContent = dbText(decibels(highest)).replace("dB", "dBTP");
-  $("reduction").textContent = frame.limiter < 0.999 ? dbText(decibels(frame.limiter)) : "not needed";
+  highest = Math.max(highest, frame.truePeaks[0], frame.truePeaks[1]);
+  if (now >= numbersDue) {
+    numbersDue = now + NUMBERS_EVERY_MS;
+    const lufs = (level) => (level <= -100 ? "–" : level.toFixed(1));
+    const [, shortTerm, integrated] = frame.loudness;
+    put("lufs", `${lufs(shortTerm)} LUFS, integrated ${lufs(integrated)}`);
+    put("truepeak", dbText(decibels(highest)).replace("dB", "dBTP"));
+    put("reduction", frame.limiter < 0.999 ? `${dbText(decibels(frame.limiter))} reduction` : "not needed");
+    put("input", dbText(decibels(Math.max(frame.peaks[INPUT_ROW], frame.peaks[INPUT_ROW + 1]))));
+  }
   frame = null;
 }
 
@@ -123,6 +150,7 @@ $("record").addEventListener("click", async () => {
 });
 $("restart").addEventListener("click", () => {
   highest = 0;
+  strips?.restart();
   ask({ do: "clear-clips" });
 });
 $("learn").addEventListener("click", () => setLearning($("learn").getAttribute("aria-pressed") !== "true"));
@@ -132,7 +160,7 @@ $("store").addEventListener("submit", (event) => {
   if ($("name").value.trim()) ask({ do: "snapshot-store", name: $("name").value.trim() });
 });
 $("forget").addEventListener("click", () => ask({ do: "snapshot-delete", name: $("name").value.trim() }));
-for (const kind of ["pointerdown", "click", "input"]) {
+for (const kind of ["pointerdown", "mousedown", "click", "input"]) {
   document.addEventListener(kind, (event) => {
     const control = event.target.closest?.(".learnable");
     if (!control || !document.body.classList.contains("learning")) return;
