@@ -23,7 +23,7 @@ from tests.faults.test_process_faults import eventually
 from tests.faults.virtual_stage import Stage, counting
 
 BLOCKS = (16, 32, 48, 64, 100, 128, 256, 333, 441, 512, 1000, 1024, 2048, 3000, 4096)
-RATES = (44_100, 48_000, 88_200, 96_000)
+RATES = (44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
 
 
 def lag(heard: np.ndarray, sent: np.ndarray) -> int:
