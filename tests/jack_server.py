@@ -34,7 +34,7 @@ def jack_server() -> Iterator[StartServer]:
     """
     with contextlib.ExitStack() as stack:
 
-        def start(*, period: int = 256, rate: int = 44_100) -> str:
-            return stack.enter_context(dummy_server(rate=rate, period=period, sync=True))
+        def start(*, period: int = 256, rate: int = 44_100, channels: int = 2) -> str:
+            return stack.enter_context(dummy_server(rate=rate, period=period, channels=channels, sync=True))
 
         yield start

@@ -23,12 +23,15 @@ _INSTALL = "Install it with: apt install jackd2"
 
 
 @contextlib.contextmanager
-def dummy_server(*, rate: int = 44_100, period: int = 256, sync: bool = False, realtime: bool = False) -> Iterator[str]:
+def dummy_server(
+    *, rate: int = 44_100, period: int = 256, channels: int = 2, sync: bool = False, realtime: bool = False
+) -> Iterator[str]:
     """Run a server for the time of the context.
 
     Args:
         rate: Hz.
         period: frames.
+        channels: inputs, and as many outputs.
         sync: wait for late clients instead of going on without them.
         realtime: ask for real-time priority, which is granted or not.
 
@@ -41,6 +44,7 @@ def dummy_server(*, rate: int = 44_100, period: int = 256, sync: bool = False, r
     name = f"rtsep-dummy-{secrets.token_hex(4)}"
     manner = [*(["-S"] if sync else []), "-R" if realtime else "-r"]
     command = ["jackd", *manner, "-n", name, "-d", "dummy", "-r", str(rate), "-p", str(period)]
+    command += ["-C", str(channels), "-P", str(channels)]
     quiet = {"JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
     said = tempfile.TemporaryFile()  # noqa: SIM115  closed below
     try:

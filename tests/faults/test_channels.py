@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from rtsep.config import load_rig, rig_path
 from rtsep.engine.session import Engine, StreamFormat
 from rtsep.errors import ConfigError
 from rtsep.io.channel_map import NOWHERE, ChannelMap, channel_map
@@ -79,6 +80,36 @@ def test_stems_go_to_the_pairs_that_the_map_names_and_the_rest_is_silent(noise: 
     assert np.allclose(out[14], dry_share * delayed(noise[1], latency), atol=1e-7)
     assert np.array_equal(out[7], delayed(noise[1], latency))
     assert not out[[0, 1, 4, 5, 8, 9, 10, 11, 12, 13]].any()
+
+
+def test_one_input_and_two_outputs_are_mono_in_and_stereo_out(noise: NDArray[np.float32]) -> None:
+    out, latency = play(channel_map(1, 2), noise)
+    assert np.array_equal(out, np.stack([delayed(noise[0], latency)] * 2))
+
+
+def test_eight_outputs_carry_four_stems_and_no_mix_if_the_map_says_so(noise: NDArray[np.float32]) -> None:
+    pairs = {"vocals": [1, 2], "drums": [3, 4], "bass": [5, 6], "other": [7, 8]}
+    out, latency = play(channel_map(2, 8, played=pairs), noise)
+    assert out.shape[0] == 8
+    for left in range(0, 8, 2):
+        assert np.allclose(out[left], delayed(noise[0], latency) / 4, atol=1e-7)
+        assert np.allclose(out[left + 1], delayed(noise[1], latency) / 4, atol=1e-7)
+
+
+def test_sixteen_outputs_carry_mix_and_stems_on_the_first_ten_by_themselves(noise: NDArray[np.float32]) -> None:
+    out, latency = play(channel_map(2, 16), noise)
+    assert out.shape[0] == 10  # no more is opened than is played
+    assert np.array_equal(out[0], delayed(noise[0], latency))
+    for left in range(2, 10, 2):
+        assert np.allclose(out[left], delayed(noise[0], latency) / 4, atol=1e-7)
+
+
+def test_the_rig_for_pairs_fits_an_interface_of_eight_and_a_virtual_one_of_sixteen() -> None:
+    audio = load_rig(rig_path("pairs")).audio
+    for channels in (8, 16):
+        fitted = channel_map(channels, channels, heard=audio.input_channels, played=audio.outputs)
+        assert fitted.heard == (2, 2)
+        assert fitted.played == (0, 1, 2, 3, 4, 5, NOWHERE, NOWHERE, 6, 7)
 
 
 def test_ten_outputs_carry_mix_and_stems_and_eight_only_the_mix() -> None:
