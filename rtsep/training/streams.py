@@ -41,6 +41,8 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     tempo: float = 0.0
     """Share of the cuts whose tempo changes by itself; it costs as much time as all other changes together."""
     level_db: tuple[float, float] = (-20.0, 6.0)
+    carry: float = 0.0
+    """Share of stretches that meet a network which remembers what the lane gave before, as a live stream does for hours."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ class Lane:
         self._stretch: Stretch | None = None
 
     def next(self) -> tuple[NDArray[np.float32], Stretch, bool]:
-        """Return the next chunk `[4, 2, history + samples]`, the stretch it is from, and whether that stretch begins here."""
+        """Return the next chunk `[4, 2, history + samples]`, its stretch, and whether the network is to forget before it."""
         number, part = divmod(self.position, self.maker.config.stretch_chunks)
         if self._stretch is None or number != self._number:
             self._stretch, self._number = self.maker.draw((self.seed, self.lane, number)), number
@@ -178,4 +180,5 @@ class Lane:
         stems = self._stretch.stems[:, :, max(0, start) : stop]
         if start < 0:  # the stream begins here: silence is its true past
             stems = np.concatenate([np.zeros((*stems.shape[:2], -start), np.float32), stems], -1)
-        return stems, self._stretch, part == 0
+        fresh = part == 0 and np.random.default_rng((self.seed, self.lane, number, 1)).random() >= self.maker.config.carry
+        return stems, self._stretch, fresh

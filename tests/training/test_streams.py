@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from msgspec.structs import replace
 
 from rtsep.stems import STEMS
 from rtsep.training.corpus import ACCOMPANIMENT, Corpus, Song
@@ -38,6 +39,14 @@ def test_a_stretch_begins_with_silence_as_its_past_and_says_so(corpus: Corpus) -
     assert [fresh for _, _, fresh in parts] == [True, False, False, True]
     assert not parts[0][0][..., :HISTORY].any()
     assert not parts[3][0][..., :HISTORY].any()
+
+
+def test_some_stretches_meet_a_network_that_remembers_the_last_one(corpus: Corpus) -> None:
+    config = replace(CONFIG, stretch_chunks=1, carry=0.5)
+    lanes = [Lane(maker(corpus, config), HOP, HISTORY, seed=3, lane=1, position=position) for position in (0, 10)]
+    forgets = [[one.next()[2] for _ in range(20)] for one in lanes]
+    assert 4 < sum(forgets[0]) < 16
+    assert forgets[0][10:] == forgets[1][:10]
 
 
 def test_a_lane_resumed_at_any_position_gives_the_same_sound(corpus: Corpus) -> None:
