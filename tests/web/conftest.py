@@ -16,10 +16,9 @@ from rtsep.control.web.launcher import MixerPage, PageAddress
 from rtsep.engine.session import Engine
 from rtsep.io.null import NullBackend
 
-TONE = np.full((2, 1), 0.1) * np.sin(2 * np.pi * 1000 * np.arange(48_000) / 48_000)
-TONE = TONE.astype(np.float32)
-"""What is heard: 1 kHz on both channels with peaks at -20 dBFS, hence -23 dBFS of RMS and -20 LUFS."""
-
+TONE_HZ = 750.0
+TONE = (0.1 * np.sin(2 * np.pi * TONE_HZ / 48_000 * np.arange(4096)))[None].repeat(2, axis=0).astype(np.float32)
+"""What is heard, without a seam: peaks at -20 dBFS on both channels, hence -23 dBFS of RMS and about -20 LUFS."""
 
 RIG = Rig(groups=GroupsTable(a=GroupTable(name="Band")))
 
