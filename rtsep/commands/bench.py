@@ -4,6 +4,7 @@
   rtsep bench --model spleeter-2stems --tier 70ms --seconds 20
   rtsep bench --callbacks          our compiled callback beside a Python one while the GIL burns (needs jackd)
   rtsep bench --control            from a controller's message to the sound it changes (needs jackd)
+  rtsep bench --effects            what the ready chains of effects cost; --effects RIG: what those of a rig cost
 
 Close other programs first. Figures go to stdout, talk to stderr.
 """
@@ -17,16 +18,19 @@ from typing import TypeVar
 
 import msgspec
 
+from rtsep.config import rig_path
 from rtsep.errors import UsageError
-from rtsep.evaluation import callbacks, control_delay, load, startup
+from rtsep.evaluation import callbacks, control_delay, effects_cost, load, startup
 from rtsep.evaluation.callbacks import MissedCycles
-from rtsep.evaluation.control_delay import ControlDelay
+from rtsep.evaluation.control_delay import ControlDelay, Flood
+from rtsep.evaluation.effects_cost import EffectsCost
 from rtsep.evaluation.load import TierLoad
 from rtsep.evaluation.machine import this_machine
 from rtsep.evaluation.startup import StartUp
 from rtsep.models import registry
 
-Measured = TypeVar("Measured", TierLoad, StartUp, MissedCycles, ControlDelay)
+Measured = TypeVar("Measured", TierLoad, StartUp, MissedCycles, ControlDelay, EffectsCost, Flood)
+_FLOOD_PERIOD = 256
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=8.0, metavar="S", help="music per figure (default: 8)")
     parser.add_argument("--callbacks", action="store_true", help="missed cycles of the audio callback instead")
     parser.add_argument("--control", action="store_true", help="delay from a MIDI message to the sound instead")
+    parser.add_argument("--effects", nargs="?", const="", metavar="RIG", help="cost of effects per hop instead")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
 
 
@@ -43,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     if args.seconds <= 0:
         raise UsageError(f"--seconds takes a positive number, not {args.seconds:g}.")
-    if (args.callbacks or args.control) and (args.model or args.tier):
-        raise UsageError("This is the same for every model: leave --model and --tier out with --callbacks and --control.")
+    if (args.callbacks or args.control or args.effects is not None) and (args.model or args.tier):
+        raise UsageError("This is the same for every model: leave --model and --tier out here.")
     machine = this_machine()
     _say(str(machine))
     if args.callbacks:
@@ -53,7 +58,13 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.control:
         delays = [_tell(control_delay.measure(period), f"period {period}") for period in control_delay.PERIODS]
-        print(_json(machine, control=delays) if args.json else _control_table(delays))
+        flood = _tell(control_delay.flood(_FLOOD_PERIOD), "flood")
+        print(_json(machine, control=delays, flood=[flood]) if args.json else f"{_control_table(delays)}\n{_flood_line(flood)}")
+        return 0
+    if args.effects is not None:
+        rigs = [rig_path(args.effects)] if args.effects else effects_cost.ready_rigs()
+        costs = [_tell(effects_cost.measure(rig, seconds=args.seconds), rig.stem) for rig in rigs]
+        print(_json(machine, effects=costs) if args.json else _effects_table(costs))
         return 0
     tiers = _tiers(args.model, args.tier)
     loads = [_tell(load.measure(model, tier, seconds=args.seconds), f"{model} {tier}") for model, tier in tiers]
@@ -138,6 +149,25 @@ def _control_table(delays: Sequence[ControlDelay]) -> str:
         for one in delays
     ]  # fmt: skip
     return _table(head, rows)
+
+
+def _effects_table(costs: Sequence[EffectsCost]) -> str:
+    head = ("rig", "effects", "model", "hop ms", "p50 ms", "p99 ms", "of a core", "latency ms")
+    rows = [
+        (
+            one.rig, str(one.effects), one.model, f"{one.hop_ms:.1f}", f"{one.p50_ms:.3f}", f"{one.p99_ms:.3f}",
+            f"{one.share:.1%}", f"{one.latency_ms:.1f}",
+        )
+        for one in costs
+    ]  # fmt: skip
+    return _table(head, rows)
+
+
+def _flood_line(flood: Flood) -> str:
+    return (
+        f"Of {flood.sent} messages within a second (period {flood.period}) {flood.applied} were taken in; "
+        f"the last one's level stands after {flood.settled} frames, {flood.settled_ms:.1f} ms."
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

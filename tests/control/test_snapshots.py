@@ -22,7 +22,7 @@ from rtsep.control.local_socket import ControlServer
 from rtsep.control.morph import Morph, between
 from rtsep.control.params import PARAMS
 from rtsep.control.saved_state import read_or_warn, write_whole
-from rtsep.control.snapshots import MAX_SNAPSHOTS, SnapshotBook
+from rtsep.control.snapshots import MAX_SNAPSHOTS, SnapshotBook, to_toml
 from rtsep.control.stage import resume_faders
 from rtsep.engine.session import Engine, StreamFormat
 from rtsep.errors import RtsepError, UsageError
@@ -247,3 +247,16 @@ def test_a_controller_can_be_learned_while_the_engine_runs(booth: Booth) -> None
     assert booth.do(ask.LearnState()).data == {"parameter": "", "learned": "stem.bass.mute: button"}
     receive(booth.engine.context.words, 0xB0, 50, 127)
     assert booth.params.get("stem.bass.mute") == 1.0
+
+
+def test_what_belongs_to_effects_of_another_rig_is_kept_for_that_rig(booth: Booth, tmp_path: Path) -> None:
+    file = tmp_path / "book.toml"
+    others = {"fx.vocals.hall.wet": 0.25, "fx.vocals.hall.state": 'QUJD"\n', "fx.vocals.hall.bypass": 0}
+    file.write_text(to_toml({"verse": {VOCALS: -6.0, **others}}))
+    book = SnapshotBook(file, safe=("fx.drums.*",), warn=booth.told.append)
+    book.store("chorus", booth.params, {"fx.vocals.comp.state": "QUI=", "fx.drums.comp.state": "QUI="})
+    again = SnapshotBook(file, safe=("fx.drums.*",), warn=booth.told.append)
+    assert tomllib.loads(again.export())["verse"] == {VOCALS: -6.0, **others}
+    assert again.recallable("verse") == {VOCALS: -6.0}
+    assert again.states("chorus") == {"fx.vocals.comp.state": "QUI="}, "the drums are safe"
+    assert booth.told == []

@@ -32,6 +32,7 @@ class Rack:
             self.words[param.word] = param.default
         self.reports: list[str] = []
         self.header = np.zeros(at.HEADER_WORDS, np.int64) if header is None else header
+        self.header[at.FREEWHEEL] = 1  # a busy machine makes no effect late
         self.separator = SeparatorWithEffects(
             inner, self.plan, words=self.words, header=self.header, epoch=5, report=self.reports.append
         )

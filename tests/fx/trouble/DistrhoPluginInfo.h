@@ -1,4 +1,4 @@
-// A plug-in that makes trouble when it is told to, for the tests of effects; built by trouble_plugin.py with Debian's dpf-source.
+// A plug-in that makes trouble when it is told to, for the tests of effects; built by conftest.py with Debian's dpf-source.
 #pragma once
 
 #define DISTRHO_PLUGIN_BRAND "rtsep"

@@ -22,6 +22,11 @@ constexpr uint32_t LATENCY = 64, MORE_LATENCY = 256;
 
 void crash() { std::raise(SIGSEGV); }
 
+void crashSoon() {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    crash();
+}
+
 }  // namespace
 
 class Trouble : public Plugin {
@@ -70,7 +75,7 @@ protected:
         case CRASH: crash(); break;
         case SLOW: std::this_thread::sleep_for(std::chrono::milliseconds(60)); break;
         case HANG: std::this_thread::sleep_for(std::chrono::hours(1)); break;
-        case CRASH_IN_A_THREAD: std::thread(crash).join(); break;
+        case CRASH_IN_A_THREAD: std::thread(crashSoon).detach(); break;
         default: break;
         }
         if (values[P_LEARN] > 0.5f)
