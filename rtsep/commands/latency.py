@@ -17,6 +17,7 @@ EXPLANATIONS = {
     "hop to fill": "the model works on whole hops: the first frame of one waits for its last. Shorter with a faster tier (-t).",
     "time to compute": "the model's deadline, one hop, plus the block where blocks do not fit into hops.",
     "time in reserve": "given to a model that was late, or kept so that the latency did not change under way.",
+    "filling the model's hop": "hops at the device's rate and at the model's do not end together: one waits for the other.",
     "resampling": "the device runs at another rate than the model. None if the device is set to the model's rate.",
 }
 _MODEL = "needed by the model itself: its window, look-ahead or transform."
