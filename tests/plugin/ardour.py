@@ -12,21 +12,23 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import soundfile as sf
 
 from rtsep.models.separator import Audio
 
 RATE = 44100
 _SUPERCLOCK = 282_240_000
-_TRIES = 3
-"""Ardour 7.3 sometimes crashes by itself when it exports without a screen, also a session without plug-ins."""
+_TRIES = 8
+"""Ardour 7.3 exports wrongly now and then when it has no screen and little of the processor, also a session without plug-ins: it
+ends in a double free (of its PortExportChannel), or writes silence, or loses frames at the beginning. See `Session.export`."""
 
 _LIBRARIES = "/usr/lib/ardour7"
 AVAILABLE = shutil.which("ardour7-lua") is not None
 
 _CREATE = """
 AudioEngine:set_backend("None (Dummy)", "", "")
-local s = create_session("{folder}", "song", {rate})
+local s = create_session("@folder@", "song", @rate@)
 s:new_audio_track(2, 2, nil, 1, "song", ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true)
 s:save_state("")
 close_session()
@@ -105,21 +107,29 @@ class Session:
     Args:
         folder: empty.
         song: `[2, frames]`, on the track from the first frame on.
-        plugins: folder of the built plug-ins.
+        plugins: folder of the built plug-ins; None for a session without.
+
+    Attributes:
+        folder: of the session.
     """
 
-    def __init__(self, folder: Path, song: Audio, plugins: Path) -> None:
-        self._folder = folder / "session"
+    def __init__(self, folder: Path, song: Audio, plugins: Path | None) -> None:
+        self.folder = folder / "session"
         self._home = folder / "home"
+        self._environment = {**os.environ, "HOME": str(self._home), "LV2_PATH": str(folder / "lv2")}
+        self._home.mkdir(parents=True)
+        if plugins is not None:
+            self._install(folder, plugins)
+        self.lua(_CREATE.replace("@rate@", str(RATE)))
+        sf.write(self.folder / "interchange/session/audiofiles/song.wav", song.T, RATE, subtype="FLOAT")
+        self._place(song.shape[1])
+
+    def _install(self, folder: Path, plugins: Path) -> None:
         self._bundles(plugins, folder / "lv2", "lv2")
         self._bundles(plugins, self._home / ".vst3", "vst3")
-        self._environment = {**os.environ, "HOME": str(self._home), "LV2_PATH": str(folder / "lv2")}
         for bundle in (self._home / ".vst3").iterdir():
             scanner = [f"{_LIBRARIES}/ardour-vst3-scanner", "-f", str(bundle)]
             self._call(scanner, LD_LIBRARY_PATH=_LIBRARIES)
-        self._lua(_CREATE.format(folder=self._folder, rate=RATE))
-        sf.write(self._folder / "interchange/session/audiofiles/song.wav", song.T, RATE, subtype="FLOAT")
-        self._place(song.shape[1])
 
     def _bundles(self, plugins: Path, into: Path, suffix: str) -> None:
         for bundle in plugins.glob(f"*.{suffix}"):
@@ -136,19 +146,35 @@ class Session:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def _lua(self, script: str) -> str:
+    def lua(self, script: str) -> str:
+        """Run a script in Ardour's Lua shell; `@folder@` in it is the session. Returns what it printed."""
         path = self._home.parent / "script.lua"
-        path.write_text(script)
+        path.write_text(script.replace("@folder@", str(self.folder)))
         return self._call(["ardour7-lua", str(path)])
 
     def _place(self, frames: int) -> None:
         length = frames * _SUPERCLOCK // RATE
         no = dict.fromkeys(_OFF, "0")
         region = {
-            "name": "song", "opaque": "1", **no, "start": "a0", "length": f"a{length}@a0", "sync-position": "a0",
-            "ancestral-start": "a0", "ancestral-length": "a0@a0", "stretch": "1", "shift": "1", "scale-amplitude": "1",
-            "id": "903", "type": "audio", "first-edit": "nothing", "source-0": "900", "source-1": "901",
-            "master-source-0": "900", "master-source-1": "901", "channels": "2",
+            "name": "song",
+            "opaque": "1",
+            **no,
+            "start": "a0",
+            "length": f"a{length}@a0",
+            "sync-position": "a0",
+            "ancestral-start": "a0",
+            "ancestral-length": "a0@a0",
+            "stretch": "1",
+            "shift": "1",
+            "scale-amplitude": "1",
+            "id": "903",
+            "type": "audio",
+            "first-edit": "nothing",
+            "source-0": "900",
+            "source-1": "901",
+            "master-source-0": "900",
+            "master-source-1": "901",
+            "channels": "2",
         }
         attributes = " ".join(f'{name}="{value}"' for name, value in region.items())
         sources = "".join(
@@ -157,7 +183,7 @@ class Session:
         )
         ends = f'start="a0" end="a{length}" flags="IsSessionRange" locked="0" timestamp="0" cue="0"'
         whole = f'<Location id="950" name="session" {ends}/>'
-        path = self._folder / "song.ardour"
+        path = self.folder / "song.ardour"
         text = path.read_text()
         text = text.replace("<Sources/>", f"<Sources>{sources}</Sources>")
         text = text.replace('combine-ops="0"/>', f'combine-ops="0"><Region {attributes}/></Playlist>', 1)
@@ -178,13 +204,51 @@ class Session:
         if buses:
             calls.append("route({" + ", ".join(f'"{name}"' for name in buses) + "})")
         adds = "\n".join(calls)
-        said = self._lua(_ADD.replace("@folder@", str(self._folder)).replace("@adds@", adds))
+        said = self.lua(_ADD.replace("@adds@", adds))
         found = re.search(r"LATENCY (\d+)", said)
         assert found, said
         return int(found.group(1))
 
+    def wire(self, wires: dict[str, str]) -> None:
+        """Connect ports of tracks to ports of JACK instead, and have takes aligned with what is heard while they are recorded.
+
+        Written into the session, because Ardour asks connected ports for their latency when it loads a session and not later.
+
+        Args:
+            wires: beginning of a JACK port's name by that of a track's, without the number of the channel.
+        """
+        path = self.folder / "song.ardour"
+        text = path.read_text()
+        for ours, theirs in wires.items():
+            for channel in (1, 2):
+                name = f'<Port type="audio" name="{ours} {channel}"'
+                port = re.compile(f"{name}(/>|>.*?</Port>)", re.DOTALL)
+                text, count = port.subn(f'{name}><Connection other="{theirs}{channel}"/></Port>', text)
+                assert count == 1, name
+        path.write_text(re.sub(r'alignment-choice="\w+"', 'alignment-choice="UseExistingMaterial"', text))
+
     def export(self) -> Audio:
-        """Export the session; returns `[2, frames]`."""
-        out = self._home.parent / "export.wav"
-        self._call(["ardour7-export", "-b", "float", "-o", str(out), str(self._folder), "song"])
-        return sf.read(out, dtype="float32")[0].T
+        """Export the session; returns `[2, frames]`.
+
+        Because Ardour's own export is not reliable here, only a result counts that comes a second time and is not silence.
+        """
+        seen: list[Audio] = []
+        for number in range(_TRIES):
+            out = self._home.parent / f"export-{number}.wav"
+            self._call(["ardour7-export", "-b", "float", "-o", str(out), str(self.folder), "song"])
+            heard = sf.read(out, dtype="float32")[0].T
+            if heard.any() and any(np.array_equal(heard, before) for before in seen):
+                return heard
+            seen.append(heard)
+        raise AssertionError(f"no two of {_TRIES} exports are equal")
+
+    def captured(self, track: str) -> tuple[int, Audio]:
+        """Return where on the timeline a take of a track begins, in frames, and the take, `[2, frames]`."""
+        regions = re.findall(r"<Region [^>]*>", (self.folder / "song.ardour").read_text())
+        [region] = [tag for tag in regions if f'name="Take1_{track}-1.1"' in tag]
+        place = re.search(r'start="a(\d+)" length="a(\d+)@a(\d+)"', region)
+        assert place, region
+        skipped, length, position = (int(ticks) * RATE // _SUPERCLOCK for ticks in place.groups())
+        files = self.folder / "interchange/session/audiofiles"
+        sides = [sf.read(files / f"Take1_{track}-1%{side}.wav", dtype="float32")[0] for side in "LR"]
+        return position, np.stack(sides)[:, skipped : skipped + length]
