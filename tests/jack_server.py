@@ -15,12 +15,16 @@ StartServer = Callable[..., str]
 
 @pytest.fixture(scope="session", autouse=True)
 def forget_dead_servers() -> None:
-    """Empty JACK's list of eight servers if no server runs: one that was killed, also in an earlier run, stays on it for ever."""
-    names = set()
-    for path in Path("/proc").glob("[0-9]*/comm"):
-        with contextlib.suppress(OSError):  # ended meanwhile
-            names.add(path.read_text().strip())
-    if not names & {"jackd", "jackdbus"}:
+    """Empty JACK's list of eight servers if nobody uses it: one that was killed, also in an earlier run, stays on it for ever.
+
+    Who has once had a client keeps the list mapped, and from then on finds no server whose entry is in another one. So it stays
+    as long as any process has it: a server, or a second run of these tests, whose clients would all fail from here on.
+    """
+    in_use = False
+    for path in Path("/proc").glob("[0-9]*/maps"):
+        with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+            in_use = in_use or "/dev/shm/jack-shm-registry" in path.read_text()  # noqa: S108  where JACK keeps it
+    if not in_use:
         for left in Path("/dev/shm").glob("jack*"):  # noqa: S108  where JACK keeps it
             with contextlib.suppress(OSError):
                 left.unlink()

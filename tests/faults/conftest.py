@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 import pytest
+
+from tests.faults.restarting_server import RestartingServer
 
 
 @pytest.fixture
@@ -14,3 +17,10 @@ def seed(request: pytest.FixtureRequest) -> int:
     value = int(given) if given is not None else random.SystemRandom().randrange(1 << 32)
     print(f"seed {value}; the same again: pytest --reproduce {value} {request.node.nodeid}")
     return value
+
+
+@pytest.fixture(autouse=True)
+def no_server_is_left_over() -> Iterator[None]:
+    """End the JACK servers of a test, however it ended."""
+    yield
+    RestartingServer.end_all()

@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import time
+from typing import ClassVar
 
 import jack
 
@@ -18,6 +19,8 @@ LIMIT_S = 60.0
 class RestartingServer:
     """Its clients find it through `JACK_DEFAULT_SERVER=name`."""
 
+    _running: ClassVar[set[RestartingServer]] = set()
+
     def __init__(self, *, rate: int = 44_100, period: int = 256) -> None:
         self.name = f"rtsep-test-{secrets.token_hex(4)}"
         self.rate, self.period = rate, period
@@ -25,6 +28,7 @@ class RestartingServer:
 
     def start(self) -> None:
         """Start it and return when it answers."""
+        self._running.add(self)
         command = ["jackd", "-S", "-r", "-n", self.name, "-d", "dummy", "-r", str(self.rate), "-p", str(self.period)]
         quiet = {"JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
         until = time.monotonic() + LIMIT_S
@@ -55,7 +59,14 @@ class RestartingServer:
         JACK keeps a list of at most eight servers, and one that was killed stays on it until its name is used again: leave the
         last one of a test by SIGTERM.
         """
+        self._running.discard(self)
         if self._process:
             self._process.send_signal(how)
             self._process.wait(LIMIT_S)
             self._process = None
+
+    @classmethod
+    def end_all(cls) -> None:
+        """End what tests that failed half-way have left running: after eight of them no other server starts."""
+        for server in tuple(cls._running):
+            server.end()

@@ -13,7 +13,7 @@ from rtsep.realtime import layout as at
 from rtsep.realtime.block import process
 from tests.faults.fault_plan import FaultPlan
 from tests.faults.test_model_faults import ROUNDING
-from tests.faults.virtual_stage import Stage
+from tests.faults.virtual_stage import Stage, counting
 
 
 class UnpluggedBackend:
@@ -185,6 +185,24 @@ def test_input_that_is_no_number_is_heard_as_silence_and_counted(value: float) -
     assert np.abs(heard).max() <= 0.25
     assert stage.header[at.BAD_INPUT] == np.ceil(stage.header[at.IN_W] / 1000)
     assert stage.header[at.BAD_HOPS] == 0
+
+
+@pytest.mark.parametrize(("model", "tier"), [("passthrough", "46ms"), ("bandnet", "23ms")])
+def test_after_a_burst_of_absurd_level_everything_is_as_before_and_the_limiter_holds(model: str, tier: str) -> None:
+    def absurd(first: int, count: int) -> np.ndarray:
+        mix = 0.1 * counting(first, count)
+        mix[:, (np.arange(first, first + count) // 256) == 172] = 1e30
+        return mix.astype(np.float32)
+
+    stage = Stage(model=model, tier=tier, signal=absurd)
+    stage.engine.segment.params[at.LIMITER] = 1.0
+    stage.play(4.0)
+    heard = stage.heard
+    assert np.isfinite(heard).all()
+    assert np.abs(heard[2:]).max() > 1e20  # the stems, which are not limited: the burst has been there
+    assert np.abs(heard[:2]).max() <= 1.0
+    assert not stage.dry()[-stage.rate :].any()
+    assert np.abs(heard[2:, -stage.rate :]).max() <= 0.5
 
 
 def test_silence_in_is_silence_out() -> None:

@@ -9,16 +9,22 @@ import gc
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from rtsep.clock import VirtualClock
+from rtsep.config import Rig
+from rtsep.control import commands as ask
+from rtsep.control.console import Console
 from rtsep.engine.session import Engine
 from rtsep.engine.supervisor import WorkerState
 from rtsep.io.null import NullBackend
 from rtsep.realtime import layout as at
+from rtsep.stems import STEMS
 from tests.faults.virtual_stage import counting
 
 LIMIT_S = 60.0
@@ -96,6 +102,25 @@ def test_a_model_that_raises_hangs_or_has_no_memory_is_restarted_and_its_words_a
         one.stop()
 
 
+def test_while_the_model_hangs_every_control_answers_and_is_heard(playing: Playing, tmp_path: Path) -> None:
+    console = Console(playing.engine, Rig(), state=tmp_path, tell=playing.events.append)
+    pid = playing.supervisor.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    assert eventually(lambda: playing.header[at.SEPARATED] == 0)
+    for stem in STEMS:
+        assert console.execute(ask.Set(f"stem.{stem}.mute", 1.0)).ok
+    assert console.execute(ask.Status()).ok
+
+    def silent() -> bool:
+        playing.engine.segment.take_meters()
+        return playing.audio_goes_on() and not playing.engine.segment.take_meters()[: at.CHANNELS].any()
+
+    assert eventually(silent)
+    assert console.execute(ask.Set("stem.drums.mute", 0.0)).ok
+    assert eventually(lambda: not silent())
+
+
 def test_a_model_that_cannot_load_is_given_up_with_its_sentence_and_another_can_take_its_place(playing: Playing) -> None:
     segment, engine = playing.engine.segment, playing.engine
     honest = int(segment.header[at.HOP])
@@ -117,6 +142,39 @@ def test_changing_the_tier_while_playing_keeps_the_latency_and_comes_back_separa
     assert playing.header[at.HOP] == 128
     assert playing.engine.latency.frames == playing.header[at.LATENCY] == longer
     assert playing.supervisor.restarts == 0
+
+
+def test_changes_faster_than_a_model_loads_end_at_the_last_one_and_leave_nothing_behind(playing: Playing) -> None:
+    playing.engine.change(tier="12ms")
+    assert eventually(playing.separated)
+    before = belongings()
+    for tier in ["46ms", "3ms", "12ms"] * 10:
+        playing.engine.change(tier=tier)
+    assert eventually(playing.separated)
+    assert playing.engine.spec.tier == "12ms"
+    assert playing.header[at.HOP] == playing.engine.spec.hop
+    assert playing.header[at.LATENCY] == playing.engine.latency.frames
+    assert playing.supervisor.restarts == 0
+    assert eventually(lambda: belongings() == before)
+
+
+def test_the_null_device_keeps_the_pace_of_the_clock_that_it_is_given() -> None:
+    clock, done = VirtualClock(), threading.Event()
+    backend = NullBackend(44_100, 512, clock)
+    engine = Engine(backend.open(), model="passthrough")
+    counted: list[int] = []
+    seconds = 100
+
+    def count() -> None:
+        counted.append(int(engine.segment.header[at.OUT_POS]))
+        done.set()
+
+    clock.at(seconds * 1_000_000_000, count)
+    backend.start(engine)
+    assert done.wait(LIMIT_S)
+    backend.stop()
+    engine.stop()
+    assert 0 <= counted[0] - seconds * 44_100 < 2 * 512
 
 
 def belongings() -> tuple[int, int, int]:
