@@ -8,7 +8,9 @@ converter add what they add; the model's latency is no part of it, because gains
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
@@ -20,10 +22,12 @@ from rtsep.engine.session import Engine
 from rtsep.errors import RtsepError
 from rtsep.io.jack_client import JackBackend, load_library
 from rtsep.io.jack_dummy import dummy_server
+from rtsep.realtime import layout as at
 from rtsep.units import frames_to_ms
 
 PERIODS = (64, 128, 256, 512)
 RATE = 48_000
+FLOOD_PER_S = 10_000
 _LEVEL = 0.5
 _CC = 7
 _LATE_S = 2.0
@@ -45,8 +49,24 @@ class ControlDelay(msgspec.Struct, frozen=True):
         return frames_to_ms(self.settled[1], RATE)
 
 
+class Flood(msgspec.Struct, frozen=True):
+    """What became of far more messages than hands can send."""
+
+    period: int
+    sent: int
+    applied: int
+    """Messages that the engine took in."""
+    settled: int
+    """Frames from the last message to the first frame at its level, at `RATE`."""
+
+    @property
+    def settled_ms(self) -> float:
+        """The same in ms."""
+        return frames_to_ms(self.settled, RATE)
+
+
 class _Hand:
-    """Sends a constant, and a controller message when told to; notes the frame at which it was due."""
+    """Sends a constant, and controller messages when told to; notes the frame at which the last one was due."""
 
     def __init__(self) -> None:
         self._client = load_library().Client("rtsep-hand", no_start_server=True)
@@ -54,6 +74,7 @@ class _Hand:
         self._midi = self._client.midi_outports.register("midi")
         self.wanted: int | None = None
         self.sent_at = -1
+        self.more, self.sent, self._due = 0, 0, 0.0
         self._offsets = np.random.default_rng(0)
         self._client.set_process_callback(self._process)
 
@@ -61,7 +82,14 @@ class _Hand:
         for port in self._audio:
             port.get_array()[:] = _LEVEL
         self._midi.clear_buffer()
-        if self.wanted is not None:
+        if self.more:
+            self._due += FLOOD_PER_S * frames / RATE
+            count = min(self.more, int(self._due))
+            for i in range(count):
+                self._midi.write_midi_event(i * frames // count, (0xB0, _CC, 1 + self.sent % 99))
+                self.sent += 1
+            self.more, self._due = self.more - count, self._due - count
+        elif self.wanted is not None:
             offset = int(self._offsets.integers(frames))
             self._midi.write_midi_event(offset, (0xB0, _CC, self.wanted))
             self.sent_at = self._client.last_frame_time + offset
@@ -113,16 +141,9 @@ class _Ear:
         return None
 
 
-def measure(period: int, moves: int = 40) -> ControlDelay:
-    """Move a fader between silence and 0 dB and listen.
-
-    Args:
-        period: frames per cycle of the server.
-        moves: how often.
-
-    Raises:
-        RtsepError: no JACK here, or a move was never heard.
-    """
+@contextlib.contextmanager
+def _listening(period: int) -> Iterator[tuple[Engine, _Hand, _Ear]]:
+    """An engine between a hand and an ear, on a server of its own."""
     with dummy_server(rate=RATE, period=period, sync=True):  # a late client of ours makes the clock wait, not the figure grow
         backend = JackBackend("rtsep-heard")
         engine = Engine(backend.open(), model="passthrough")
@@ -136,23 +157,64 @@ def measure(period: int, moves: int = 40) -> ControlDelay:
             hand.start()
             ear.start()
             time.sleep(1.0)
-            delays = [_move(hand, ear, *((100, 0.0, _LEVEL) if i % 2 else (0, _LEVEL, 0.0))) for i in range(moves)]
+            yield engine, hand, ear
         finally:
             hand.stop()
             ear.stop()
             backend.stop()
             engine.stop()
+
+
+def measure(period: int, moves: int = 40) -> ControlDelay:
+    """Move a fader between silence and 0 dB and listen.
+
+    Args:
+        period: frames per cycle of the server.
+        moves: how often.
+
+    Raises:
+        RtsepError: no JACK here, or a move was never heard.
+    """
+    with _listening(period) as (_, hand, ear):
+        delays = [_move(hand, ear, *((100, 0.0, _LEVEL) if i % 2 else (0, _LEVEL, 0.0))) for i in range(moves)]
     firsts, goals = zip(*delays, strict=True)
     return ControlDelay(period=period, moves=moves, first=(min(firsts), max(firsts)), settled=(min(goals), max(goals)))
+
+
+def flood(period: int, seconds: float = 1.0) -> Flood:
+    """Send `FLOOD_PER_S` messages a second that keep a fader below 0 dB, then one that puts it there, and listen.
+
+    Args:
+        period: frames per cycle of the server.
+        seconds: how long, by the server's clock.
+
+    Raises:
+        RtsepError: no JACK here, or the last message was never heard.
+    """
+    with _listening(period) as (engine, hand, ear):
+        before = int(engine.segment.header[at.MIDI_EVENTS])
+        hand.wanted = 100  # sent when no more is left
+        hand.more = round(seconds * FLOOD_PER_S)
+        _, goal = _heard(hand, ear, -1.0, _LEVEL)
+        applied = int(engine.segment.header[at.MIDI_EVENTS]) - before
+        return Flood(period=period, sent=hand.sent + 1, applied=applied, settled=goal - hand.sent_at)
 
 
 def _move(hand: _Hand, ear: _Ear, value: int, before: float, goal: float) -> tuple[int, int]:
     hand.sent_at = -1
     hand.wanted = value
+    first, there = _heard(hand, ear, before, goal)
+    return first - hand.sent_at, there - hand.sent_at
+
+
+def _heard(hand: _Hand, ear: _Ear, before: float, goal: float) -> tuple[int, int]:
+    """Wait until the last message is sent and heard; frames of the first change from `before` and of the goal."""
     until = time.monotonic() + _LATE_S
     while time.monotonic() < until:
         time.sleep(0.02)
+        if hand.more:
+            until = time.monotonic() + _LATE_S
         found = ear.first_frame(hand.sent_at, before, goal) if hand.sent_at >= 0 else None
         if found:
-            return found[0] - hand.sent_at, found[1] - hand.sent_at
+            return found
     raise RtsepError("A fader was moved and nothing was heard. Is another program at work on this machine? Try again.")
