@@ -82,6 +82,42 @@ def test_a_tone_stays_a_tone_while_the_clocks_drift_apart(drift_ppm: float) -> N
     assert 10 * np.log10(tone / (spectrum.sum() - tone)) > 75.0
 
 
+HUM = 2 * np.pi * 100.0 / RATE
+"""Radians per frame. A frame that is lost or doubled makes a step of as much; the sine itself bends by its square."""
+
+
+@njit
+def _listen(words, seconds, drift, n_in, n_out):  # type: ignore[no-untyped-def]
+    """The ring, the reader and the controller for a time: the sharpest bend of a sine at the output once it has begun."""
+    source, ins = np.zeros(2 * n_in, np.float32), np.zeros((2, n_out), np.float32)
+    written, heard, sharpest = 0, 0, 0.0
+    before, last = 0.0, 0.0
+    for cycle in range(1, int(seconds * RATE / n_out)):
+        due = n_in * int(cycle * n_out * (1.0 + drift) / n_in)
+        while written < due:
+            for k in range(n_in):
+                source[2 * k] = source[2 * k + 1] = np.sin(HUM * (written + k))
+            capture(words, source, n_in)
+            written += n_in
+        deliver(words, ins, n_out)
+        for k in range(n_out):
+            if cycle * n_out > RATE:  # it has locked
+                heard += 1
+                if heard > 2:
+                    sharpest = max(sharpest, abs(ins[0, k] - 2.0 * last + before))
+                before, last = last, ins[0, k]
+    return sharpest
+
+
+@pytest.mark.parametrize(("drift_ppm", "n_in", "n_out"), [(-300.0, 256, 256), (300.0, 441, 1024)])
+def test_for_a_quarter_of_an_hour_of_sound_no_frame_is_lost_or_doubled(drift_ppm: float, n_in: int, n_out: int) -> None:
+    clocks = TwoClocks(RATE)
+    sharpest = _listen(clocks.words, 900.0, drift_ppm * 1e-6, n_in, n_out)
+    assert clocks.slips == 0
+    assert HUM**2 / 2 < sharpest < 2 * HUM**2 < HUM / 10
+    assert clocks.drift_ppm == pytest.approx(drift_ppm, abs=100.0)
+
+
 def test_without_drift_what_goes_in_comes_out_after_the_declared_delay() -> None:
     rng = np.random.default_rng(0)
     noise = rng.standard_normal(RATE).astype(np.float32)
