@@ -80,8 +80,9 @@ def commands_in(page: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines if re.match(r"(tools/)?rtsep ", line)]
 
 
-def test_the_commands_in_the_readme_can_be_typed() -> None:
-    typed = commands_in((ROOT / "README.md").read_text())
+@pytest.mark.parametrize("page", ["README.md", "rtsep/fx/README.md"])
+def test_the_commands_in_the_readme_can_be_typed(page: str) -> None:
+    typed = commands_in((ROOT / page).read_text())
     assert len(typed) > 5
     for command, *words in typed:
         parser(command).parse_args(words)

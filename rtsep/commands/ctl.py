@@ -156,8 +156,10 @@ def _print(data: Any, *, as_json: bool) -> None:
     elif isinstance(data, dict):
         from rtsep.control.params import PARAMS
 
+        width = max(map(len, data), default=0)
         for name, value in data.items():
-            print(f"{name:<24} {PARAMS[name].text(value) if name in PARAMS else value}")
+            plain = f"{value:.6g}" if isinstance(value, float) else value  # knobs of effects are known to their engine only
+            print(f"{name:<{width}} {PARAMS[name].text(value) if name in PARAMS else plain}")
     elif isinstance(data, list):
         print("\n".join(map(str, data)))
     elif data is not None:

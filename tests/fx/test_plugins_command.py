@@ -10,6 +10,7 @@ import pytest
 from rtsep.cli import main
 from rtsep.config import FxTable, load_rig
 from rtsep.fx import vst3
+from rtsep.fx.builtin import BUILTINS, DUCK
 from rtsep.fx.prepare import prepare
 from rtsep.paths import configs
 
@@ -53,3 +54,8 @@ def test_scan_lists_what_works_and_reports_what_does_not(
     said = json.loads(capsys.readouterr().out)
     assert [plugin["name"] for plugin in said["plugins"]] == ["ZamComp"]
     assert list(said["refused"]) == ["broken"]
+
+
+def test_the_page_about_effects_names_every_effect_that_comes_with_rtsep() -> None:
+    page = (Path(__file__).parents[2] / "rtsep" / "fx" / "README.md").read_text()
+    assert " ".join([*BUILTINS, DUCK]) in page
