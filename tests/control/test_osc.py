@@ -23,6 +23,8 @@ from rtsep.control.osc import OscServer
 from rtsep.control.osc_codec import MAX_DATAGRAM, Message, OscError, decode, encode
 from rtsep.control.params import PARAMS
 from rtsep.engine.session import Engine, StreamFormat
+from rtsep.realtime import layout as at
+from rtsep.stems import STEMS
 
 ARGUMENTS = st.lists(
     st.one_of(
@@ -124,6 +126,9 @@ def test_a_datagram_costs_microseconds_and_keeps_no_memory() -> None:
     assert kept < 10_000
 
 
+METERS = ("", "/rms", "/true_peak", "/loudness", "/integrated", "/clip")
+
+
 class Hall:
     """An engine that stands still, its console, and OSC on a free port."""
 
@@ -191,6 +196,44 @@ def test_a_subscriber_hears_of_changes_by_whomever_and_gets_meters(hall: Hall) -
         said |= hall.hear(1)
     assert said["/rtsep/stem/bass/pan"] == 0.5
     assert "/rtsep/meter/mix" in said | hall.hear(6)
+
+
+def test_meters_name_every_level_of_mix_and_stems(hall: Hall) -> None:
+    tone = 0.1 * np.sin(2 * np.pi * 750.0 * np.arange(at.PLAYED) / 48_000)
+    hall.engine.segment.played[:2] = tone  # as if the audio thread had played it
+    hall.engine.segment.meters[at.LIMITER_GAIN] = 0.5
+    hall.send("/rtsep/subscribe")
+    wanted = {f"/rtsep/meter/{name}{kind}" for name in ("mix", *STEMS) for kind in METERS}
+    said: dict[str, float | str] = {}
+    until = time.monotonic() + 20
+    while not (wanted <= said.keys() and float(said["/rtsep/meter/mix/rms"]) > -23.1) and time.monotonic() < until:
+        hall.engine.segment.header[at.OUT_POS] += 4800
+        said |= hall.hear(len(wanted))
+    assert wanted <= said.keys()
+    assert said["/rtsep/meter/mix"] == pytest.approx(-20.0, abs=0.1)
+    assert said["/rtsep/meter/mix/rms"] == pytest.approx(-23.0, abs=0.2)
+    assert said["/rtsep/meter/mix/true_peak"] == pytest.approx(-20.0, abs=0.1)
+    assert said["/rtsep/meter/limiter"] == pytest.approx(-6.02, abs=0.01)
+    assert said["/rtsep/meter/drums"] == -120.0
+
+
+def test_model_and_tier_are_asked_for_and_changed_by_osc(hall: Hall) -> None:
+    hall.send("/rtsep/subscribe")
+    while "/rtsep/model" not in (said := hall.hear(1)) and said:
+        pass
+    assert said == {"/rtsep/model": "passthrough"}
+    hall.send("/rtsep/model", "passthrough", "46ms")
+    until = time.monotonic() + 10
+    while hall.engine.spec.tier != "46ms":
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    hall.send("/rtsep/unsubscribe")
+    hall.send("/rtsep/model", "cascad")
+    while "/rtsep/error" not in (said := hall.hear(1)):
+        assert said
+    assert 'Did you mean "cascade"' in str(said["/rtsep/error"])
+    hall.send("/rtsep/models")
+    assert "/rtsep/models" in hall.hear(1)
 
 
 def test_snapshots_are_stored_and_recalled_by_osc(hall: Hall) -> None:
