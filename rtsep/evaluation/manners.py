@@ -31,6 +31,7 @@ import msgspec
 import numpy as np
 import onnx
 from numba import njit
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from rtsep import paths
@@ -69,52 +70,62 @@ def _compare(name: str, with_us: list[float], without_us: list[float]) -> Manner
     return Manner(name, fmean(with_us), max(with_us), fmean(without_us), max(without_us))
 
 
-def _wake_times(wait: Callable[[], None], post: Callable[[], None], *, priority: bool = False) -> list[float]:
-    """Microseconds from each of many posts to the moment at which the waiting thread runs."""
-    posted = [0]
+_POSTER = """
+import ctypes, mmap, sys, time
+memory = mmap.mmap(int(sys.argv[1]), 0)
+words = (ctypes.c_int64 * 16).from_buffer(memory)
+post = ctypes.CDLL(None).sem_post
+for _ in range(int(sys.argv[2])):
+    time.sleep(float(sys.argv[3]))
+    words[8] = time.perf_counter_ns()
+    words[9] += 1
+    post(ctypes.byref(words))
+"""
+"""A process that posts as the audio process does: memory of two cache lines, a semaphore, then moment and number of the post."""
+
+
+def _wake_times(wait: Callable[[Semaphore, NDArray[np.int64]], None], *, priority: bool = False) -> list[float]:
+    """Microseconds from each of many posts of another process to the moment at which a thread of this one runs.
+
+    Of another process because otherwise the poster holds the GIL that the waiter needs, and loses its core with it.
+    """
     times: list[float] = []
+    descriptor = os.memfd_create("rtsep-manners")
+    os.truncate(descriptor, mmap.PAGESIZE)
+    words = np.frombuffer(mmap.mmap(descriptor, 0), np.int64)
+    address = int(words.ctypes.data)
+    ctypes.CDLL(None).sem_init(ctypes.c_void_p(address), 1, 0)
+    semaphore = Semaphore(address)
 
     def waiter() -> None:
         if priority:
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
         for _ in range(_EVENTS):
-            wait()
-            times.append((time.perf_counter_ns() - posted[0]) / 1e3)
+            wait(semaphore, words)
+            times.append((time.perf_counter_ns() - int(words[8])) / 1e3)
 
     thread = threading.Thread(target=waiter)
     thread.start()
-    while thread.is_alive():
-        time.sleep(_PAUSE_S)
-        posted[0] = time.perf_counter_ns()
-        post()
+    command = [sys.executable, "-c", _POSTER, str(descriptor), str(_EVENTS), str(_PAUSE_S)]
+    subprocess.run(command, pass_fds=[descriptor], check=True)
     thread.join()
+    os.close(descriptor)
     return times
 
 
-def _semaphore_wakes(*, priority: bool = False) -> list[float]:
-    memory = np.zeros(8, np.int64)
-    address = int(memory.ctypes.data)
-    library = ctypes.CDLL(None)
-    library.sem_init(ctypes.c_void_p(address), 0, 0)
-    semaphore = Semaphore(address)
-    return _wake_times(
-        lambda: semaphore.wait(1_000_000_000), lambda: library.sem_post(ctypes.c_void_p(address)), priority=priority
-    )
+def _hear(semaphore: Semaphore, _words: NDArray[np.int64]) -> None:
+    semaphore.wait(60_000_000_000)
+
+
+def _poll(_semaphore: Semaphore, words: NDArray[np.int64]) -> None:
+    while words[9] == words[10]:
+        time.sleep(_POLL_S)
+    words[10] += 1
 
 
 def semaphore() -> Manner:
     """Semaphore against polling."""
-    word = [0, 0]
-
-    def poll() -> None:
-        while word[0] == word[1]:
-            time.sleep(_POLL_S)
-        word[1] = word[0]
-
-    def post() -> None:
-        word[0] += 1
-
-    return _compare("semaphore", _semaphore_wakes(), _wake_times(poll, post))
+    return _compare("semaphore", _wake_times(_hear), _wake_times(_poll))
 
 
 def priority() -> Manner | None:
@@ -126,7 +137,7 @@ def priority() -> Manner | None:
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
     try:
-        return _compare("priority", _semaphore_wakes(priority=True), _semaphore_wakes())
+        return _compare("priority", _wake_times(_hear, priority=True), _wake_times(_hear))
     finally:
         for hog in hogs:
             hog.kill()
