@@ -1,14 +1,14 @@
 // How long a block may wait for hops that are not there yet. Audio thread only.
 //
-// A live callback must never wait; an export must never have a hole. DPF does not tell the two apart, the clock does: a host that
+// A live callback must never wait; an export must never have a hole. Not every host tells the two apart, the clock does: one that
 // calls for 50 ms of audio within 5 ms is 45 ms *ahead*. Waiting for as long as the host is ahead costs a live host nothing, since
 // it only gives back time that was gained. Being ahead by LEAD_S is no live callback at all, so a running model is then waited for up
 // to HOP_S. A live host may split its longest block into pieces and call them at once, so that much never counts as a lead. The
 // lead is forgotten slowly (LEAK), so that the drift between the sound card's clock and ours never adds up; after a pause it starts
 // again from zero, and jitter of a live host, which first falls behind and then catches up, never makes it positive.
 //
-// LV2 hosts say it (lv2:freeWheeling), and a user may (parameter "Offline"): then also a model that is loading is waited for, up to
-// OFFLINE_S for one hop.
+// Most hosts say it (lv2:freeWheeling, VST3's process mode, clap.render), and a user may (parameter "Offline"): then also a model that
+// is loading is waited for, up to OFFLINE_S for one hop.
 #pragma once
 
 #include <algorithm>

@@ -8,7 +8,10 @@
 #include "DistrhoPlugin.hpp"
 
 #include "EngineLink.hpp"
+#include "HostMode.hpp"
 #include "Parameters.hpp"
+
+__thread bool rtsep::hostExports = false;
 
 START_NAMESPACE_DISTRHO
 
@@ -152,13 +155,14 @@ protected:
         faders.master = gainOf(values[P_MASTER]);
         faders.wet = values[P_WET];
         faders.bypass = values[P_BYPASS] > 0.5f;
+        const bool offline = hostExports || values[P_OFFLINE] > 0.5f;
         for (uint32_t done = 0; done < frames;) {
             const uint32_t n = std::min<uint32_t>(frames - done, MAX_BLOCK);
             const float *in[CHANNELS] = {inputs[0] + done, inputs[1] + done};
             float *out[OUTPUTS];
             for (uint32_t row = 0; row < OUTPUTS; ++row)
                 out[row] = row < DISTRHO_PLUGIN_NUM_OUTPUTS ? outputs[row] + done : unheard[row];
-            link.process(in, out, n, faders, int64_t(values[P_TIER] + 0.5f), values[P_OFFLINE] > 0.5f);
+            link.process(in, out, n, faders, int64_t(values[P_TIER] + 0.5f), offline);
             done += n;
         }
         setLatency(uint32_t(link.latency()));

@@ -196,6 +196,13 @@ class _State(c.Structure):
     ]
 
 
+class _Render(c.Structure):
+    _fields_ = [
+        ("has_hard_realtime_requirement", c.CFUNCTYPE(c.c_bool, _P)),
+        ("set", c.CFUNCTYPE(c.c_bool, _P, c.c_int32)),
+    ]
+
+
 class ClapPlugin:
     """One instance of a CLAP plug-in.
 
@@ -260,6 +267,10 @@ class ClapPlugin:
         value = c.c_double()
         assert self._params.value(self._address, self._ids[name], c.byref(value))
         return value.value
+
+    def export(self, *, yes: bool = True) -> None:
+        """Tell it that what comes is an export, or is not."""
+        assert self._extension(b"clap.render", _Render).set(self._address, int(yes))
 
     def activate(self, rate: int, longest_block: int) -> None:
         """Get ready for audio."""

@@ -93,6 +93,16 @@ def test_an_export_without_any_switch_has_no_hole(plugin: ClapPlugin, place: Pat
     bridge.stop()
 
 
+def test_an_export_that_the_host_announces_waits_for_a_model_that_is_loading(
+    plugin: ClapPlugin, bridge: Bridge, music: Audio
+) -> None:
+    plugin.export()
+    plugin.activate(RATE, 256)
+    assert plugin["Engine"] < 2
+    assert_exact(play(plugin, music, 256, Offline=0), music, plugin.latency)
+    plugin.deactivate()
+
+
 def test_a_muted_stem_is_missing_from_the_mix_and_solo_leaves_one(plugin: ClapPlugin, bridge: Bridge, music: Audio) -> None:
     plugin.activate(RATE, 512)
     muted = play(plugin, music, Vocals_mute=1)

@@ -41,6 +41,14 @@ def test_stems_of_the_vst3_add_up_bit_by_bit_at_every_block_size(plugins: Path, 
     assert plugin.late_hops == 0
 
 
+def test_a_vst3_is_told_of_an_export_by_its_host(plugins: Path, bridge: Bridge, music: Audio) -> None:
+    """JUCE's host says so in the mode of its process calls, as pedalboard has it do; the model loads meanwhile."""
+    plugin = pedalboard.load_plugin(str(plugins / "rtsep-stereo.vst3"))
+    plugin.vocals_mute = True
+    out = through(plugin, music, 512)
+    np.testing.assert_array_equal(out, late(out, music, plugin.reported_latency_samples) / 2)
+
+
 @pytest.mark.parametrize("name", ["rtsep-stereo.vst3", "rtsep-stems.vst3"])
 def test_both_plug_ins_show_the_same_parameters(plugins: Path, place: Path, name: str) -> None:
     plugin = pedalboard.load_plugin(str(plugins / name))
