@@ -40,6 +40,27 @@ def ready(browser: Browser, show: Show, *, width: int, height: int) -> Tab:
     return tab
 
 
+OVERLAPS = """
+(() => {
+  const kinds = 'h1, h2, button, input, select, canvas, meter, dt, dd, .level, .members, #pill, #latency';
+  const seen = [...document.querySelectorAll(kinds)].filter((one) => one.offsetParent !== null);
+  const places = seen.map((one) => one.getBoundingClientRect());
+  const said = (one) => `${one.tagName} ${one.id} ${one.className} ${one.getAttribute('aria-label') ?? one.textContent}`;
+  const found = [];
+  places.forEach((a, i) => places.slice(i + 1).forEach((b, k) => {
+    const [one, other] = [seen[i], seen[i + 1 + k]];
+    const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+    const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+    if (wide > 1 && high > 1 && !one.contains(other) && !other.contains(one)) found.push(`${said(one)} | ${said(other)}`);
+  }));
+  const texts = seen.filter((one) => one.matches('h2, dd, dt, .level, button'));
+  for (const one of texts) if (one.scrollWidth > one.clientWidth + 1) found.push(`cut: ${said(one)}`);
+  return found;
+})()
+"""
+"""Pairs of things that cover each other, and texts that do not fit."""
+
+
 def slider(name: str) -> str:
     return f'[data-param="{name}"]'
 
@@ -236,6 +257,7 @@ def test_the_page_fits_phone_and_laptop(browser: Browser, show: Show, width: int
     assert tab.run("document.documentElement.scrollWidth") <= width
     heights = tab.run("[...document.querySelectorAll('.mute, .solo, header button')].map((b) => b.offsetHeight)")
     assert min(heights) >= 32, "fingers"
+    assert tab.run(OVERLAPS) == [], "nothing lies on anything else"
     background = tab.run("getComputedStyle(document.body).backgroundColor")
     assert max(map(int, re.findall(r"\d+", background))) < 40, "dark"
     tab.screenshot(tmp_path / "page.png")
