@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-import tomlkit
 
 from rtsep import __version__, paths
 from rtsep.config import EngineTable
@@ -88,6 +87,8 @@ def keep(choice: Choice) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    import tomlkit  # here, as live commands only read
+
     document = tomlkit.document()
     document.add(tomlkit.comment(_HEAD))
     document.update(msgspec.to_builtins(choice))
