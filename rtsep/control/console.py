@@ -218,10 +218,11 @@ class Console:
                 self.params.set(RECORD, 0.0)
                 self._recorded = False
                 raise
-        elif wanted:
-            self.params.set(RECORD, 0.0)
-            self._recorded = False
         else:
+            if wanted:
+                self.params.set(RECORD, 0.0)
+                self._recorded = False
+                self._tell("The recording has ended by itself.")
             self.recorder.stop()
 
     def heard(self) -> list[Heard]:

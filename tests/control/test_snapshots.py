@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import stat
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,17 +15,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from rtsep.config import MidiTable, Rig, SnapshotsTable
+from rtsep.config import GroupsTable, GroupTable, MidiTable, Rig, SnapshotsTable
 from rtsep.control import commands as ask
 from rtsep.control.client import ControlClient, NotRunningError
 from rtsep.control.console import Console
 from rtsep.control.learn import ENOUGH
 from rtsep.control.local_socket import ControlServer
 from rtsep.control.morph import Morph, between
-from rtsep.control.params import PARAMS
+from rtsep.control.params import PARAMS, RECORD
 from rtsep.control.saved_state import read_or_warn, write_whole
 from rtsep.control.snapshots import MAX_SNAPSHOTS, SnapshotBook, to_toml
-from rtsep.control.stage import resume_faders
+from rtsep.control.stage import resume_faders, set_faders
 from rtsep.engine.session import Engine, StreamFormat
 from rtsep.errors import RtsepError, UsageError
 from rtsep.realtime.midi import receive
@@ -260,3 +262,45 @@ def test_what_belongs_to_effects_of_another_rig_is_kept_for_that_rig(booth: Boot
     assert again.recallable("verse") == {VOCALS: -6.0}
     assert again.states("chorus") == {"fx.vocals.comp.state": "QUI="}, "the drums are safe"
     assert booth.told == []
+
+
+def test_recording_is_a_switch_that_a_recall_and_a_resume_leave_alone(booth: Booth, tmp_path: Path) -> None:
+    booth.params.set(RECORD, 1.0)  # by MIDI, OSC, the page: whoever
+    booth.console.tick()
+    assert booth.console.recorder.recording
+    booth.do(ask.SnapshotStore("verse"))
+    booth.console.save_state()
+    assert RECORD not in (tmp_path / "last.toml").read_text()
+    booth.params.set(RECORD, 0.0)
+    booth.console.tick()
+    assert not booth.console.recorder.recording
+    booth.do(ask.SnapshotRecall("verse"))
+    assert booth.params.get(RECORD) == 0.0
+
+
+def test_a_recording_that_cannot_begin_or_ends_by_itself_switches_itself_off(booth: Booth, tmp_path: Path) -> None:
+    (tmp_path / "recordings").write_text("in the way")
+    booth.params.set(RECORD, 1.0)
+    booth.console.tick()
+    assert booth.params.get(RECORD) == 0.0
+    assert "recordings" in booth.told[-1]
+    assert not booth.console.execute(ask.Record(True)).ok
+    (tmp_path / "recordings").unlink()
+    booth.do(ask.Record(True))
+    pid = booth.console.recorder.pid
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + 20
+    while booth.params.get(RECORD):
+        assert time.monotonic() < until
+        booth.console.tick()
+        time.sleep(0.02)
+    assert not booth.do(ask.Status()).data["recording"]
+
+
+def test_groups_have_names_and_begin_where_the_rig_says(booth: Booth) -> None:
+    named = Rig(groups=GroupsTable(a=GroupTable(name="Band", gain_db=-3.0), b=GroupTable(mute=True)))
+    set_faders(named, booth.params)
+    assert booth.params.get("group.a.gain_db") == pytest.approx(-3.0)
+    assert booth.params.get("group.b.mute") == 1.0
+    assert booth.do(ask.Describe()).data["groups"] == [{"key": "a", "name": "Group A"}, {"key": "b", "name": "Group B"}]
