@@ -39,9 +39,11 @@ def run(args: argparse.Namespace) -> int:
         print(msgspec.json.format(msgspec.json.encode(rig), indent=2).decode())
         return 0
     from rtsep.control.midi_map import check
+    from rtsep.fx.prepare import declare_knobs
     from rtsep.models import registry
 
-    check(rig.midi.bind)
     registry.find(rig.engine.model or None, rig.engine.tier or None)
-    print(f"{path} is fine: {len(rig.midi.bind)} MIDI bindings")
+    effects = declare_knobs(rig)  # before the bindings, which may move them
+    check(rig.midi.bind)
+    print(f"{path} is fine: {len(rig.midi.bind)} MIDI bindings, {effects} effects")
     return 0

@@ -83,13 +83,17 @@ def _monitor(args: argparse.Namespace) -> int:
 def _learn(args: argparse.Namespace) -> int:
     import tomlkit.exceptions
 
+    from rtsep.config import load_rig
     from rtsep.control.learn import Learner, describe, write_binding
+    from rtsep.fx.prepare import declare_knobs
     from rtsep.io.midi_ports import MidiEars
 
     if not args.name:
         raise UsageError("Say what shall be moved: rtsep midi learn stem.vocals.gain_db --rig my-rig.toml")
     if not args.rig:
         raise UsageError("Say where to write it: --rig my-rig.toml (a new file is made).")
+    if args.name.startswith("fx.") and args.rig.exists():
+        declare_knobs(load_rig(args.rig))
     learner = Learner(args.name)
     heard: queue.SimpleQueue[tuple[int, int, int]] = queue.SimpleQueue()
     with MidiEars(args.port or "*", lambda _port, message: heard.put(message)) as ears:

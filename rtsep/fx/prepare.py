@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from rtsep.config import FxTable
+from rtsep.config import FxTable, Rig
 from rtsep.control.params import ParamStore, add_params
 from rtsep.engine.supervisor import WORKER
 from rtsep.fx.mailbox import PluginStates
@@ -16,6 +16,9 @@ from rtsep.fx.worker import command
 from rtsep.models import registry
 from rtsep.models.separator import LatencyTerm
 from rtsep.realtime.segment import Segment
+
+_RATE = 44_100
+"""Hz, where no device has been asked; knobs have the same names at any rate."""
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -62,3 +65,17 @@ def prepare(table: FxTable, *, model: str, tier: str, rate: int, live: bool = Tr
     card, chosen = registry.find(model or None, tier or None, live=live)
     spec = registry.describe(card.name, chosen.name, rate=rate)
     return Prepared(make_plan(table, stems=spec.stems, hop=spec.hop, rate=spec.rate))
+
+
+def declare_knobs(rig: Rig) -> int:
+    """Check the effects of a rig and make their knobs known by name, where there is no engine to do it.
+
+    Returns:
+        How many effects there are.
+
+    Raises:
+        ConfigError, ModelError, PluginError: see `make_plan`.
+    """
+    plan = prepare(rig.fx, model=rig.engine.model, tier=rig.engine.tier, rate=_RATE).plan
+    add_params(plan.params() if plan else [])
+    return len(plan.numbered()) if plan else 0

@@ -59,3 +59,30 @@ def test_scan_lists_what_works_and_reports_what_does_not(
 def test_the_page_about_effects_names_every_effect_that_comes_with_rtsep() -> None:
     page = (Path(__file__).parents[2] / "rtsep" / "fx" / "README.md").read_text()
     assert " ".join([*BUILTINS, DUCK]) in page
+
+
+RIG = """
+[fx]
+vocals = [{ use = "reverb", set = { room_size = 0.6 } }]
+
+[[midi.bind]]
+when = { type = "cc", number = 91 }
+to = "fx.vocals.reverb.wet"
+"""
+
+
+def test_a_rig_whose_controllers_move_effects_is_fine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rig = tmp_path / "rig.toml"
+    rig.write_text(RIG)
+    assert main(["config", "check", str(rig)]) == 0
+    assert "1 MIDI bindings, 1 effects" in capsys.readouterr().out
+    rig.write_text(RIG.replace("room_size", "room_sise"))
+    assert main(["config", "check", str(rig)]) == 2
+    assert 'Did you mean "room_size"?' in capsys.readouterr().err
+
+
+def test_the_knob_of_an_effect_can_be_learned_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rig = tmp_path / "rig.toml"
+    rig.write_text(RIG.replace("reverb", "delay").replace("room_size", "mix"))
+    assert main(["midi", "learn", "fx.vocals.delay.fedback", "--rig", str(rig), "--seconds", "0.1"]) == 2
+    assert 'Did you mean "fx.vocals.delay.feedback"?' in capsys.readouterr().err
