@@ -18,6 +18,7 @@ from rtsep.evaluation import choice, tier_checks
 from rtsep.evaluation.choice import Choice, Circumstances
 from rtsep.models import registry
 from tests.evaluation.figures import measured
+from tests.jack_server import StartServer
 
 HERE = {
     "tier": "116ms",
@@ -184,3 +185,21 @@ def test_where_nothing_holds_nothing_is_chosen(monkeypatch: pytest.MonkeyPatch) 
     *_, last = tier_checks.benchmark()
     assert not isinstance(last, Choice)
     assert "no tier of spleeter-2stems holds" in last.text
+
+
+@pytest.mark.jack
+@pytest.mark.parametrize(
+    ("rate", "period", "status", "typed"),
+    [
+        (48_000, 256, "warn", "Start it again: jackd -d alsa -r 44100 -p 128"),
+        (44_100, 64, "warn", "jack_bufsize 128"),
+        (44_100, 128, "ok", ""),
+        (44_100, 1024, "ok", ""),
+    ],
+)
+def test_a_running_jack_server_is_compared_with_the_choice(
+    jack_server: StartServer, rate: int, period: int, status: str, typed: str
+) -> None:
+    jack_server(rate=rate, period=period)
+    (line,) = [finding for finding in tier_checks.advice(chosen()) if finding.what == "JACK period"]
+    assert (line.status, line.advice) == (status, typed)
