@@ -163,4 +163,4 @@ def _print(data: Any, *, as_json: bool) -> None:
     elif isinstance(data, list):
         print("\n".join(map(str, data)))
     elif data is not None:
-        print(data)
+        print(f"{data:.6g}" if isinstance(data, float) else data)

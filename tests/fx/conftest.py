@@ -1,12 +1,24 @@
-"""The plug-in that makes trouble, built once."""
+"""What tests of effects share: the plug-in that makes trouble, built once, and parameters that do not outlive a test."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from rtsep.control.params import PARAMS
+
+
+@pytest.fixture(autouse=True)
+def parameters_as_they_were() -> Iterator[None]:
+    """Effects add parameters for the whole process; the next test has other effects."""
+    before = dict(PARAMS)
+    yield
+    PARAMS.clear()
+    PARAMS.update(before)
 
 
 @pytest.fixture(scope="session")
