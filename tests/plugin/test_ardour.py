@@ -20,6 +20,7 @@ STEMS = "urn:rtsep:plugin:stems"
 LV2 = "urn:rtsep:plugin:stereo"
 VST3 = "2046504473616C635373745200000000"
 
+
 @pytest.fixture
 def quiet(music: NDArray[np.float32]) -> NDArray[np.float32]:
     """A quarter of full scale, so that nothing is near Ardour's ceiling."""

@@ -242,9 +242,7 @@ def test_two_instances_have_models_and_faders_of_their_own(
         halves = (-music[:, half : half + 256] for half in (start, start + 256))
         second.extend(other.process(half, Offline=1, Drums_mute=1) for half in halves)
     assert_exact(np.concatenate(first, axis=1), music, plugin.latency)
-    np.testing.assert_array_equal(
-        np.concatenate(second, axis=1)[:, RATE:], (-0.75 * shifted(music, other.latency))[:, RATE:]
-    )
+    np.testing.assert_array_equal(np.concatenate(second, axis=1)[:, RATE:], (-0.75 * shifted(music, other.latency))[:, RATE:])
     other.deactivate()
     other.destroy()
     plugin.deactivate()
