@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jack
 import pytest
+import soundfile
 
 from rtsep.engine.guardian import CRASHED
 from rtsep.errors import DeviceError
@@ -120,11 +121,11 @@ def test_an_engine_that_is_killed_leaves_the_graph_and_no_process_and_other_clie
 
 
 @pytest.mark.jack
-def test_a_killed_engine_is_started_again_with_its_connections_and_faders(
+def test_a_killed_engine_is_started_again_with_its_connections_and_faders_and_records_on(
     server: RestartingServer, daw: tuple[jack.Client, list[int]], tmp_path: Path
 ) -> None:
     client, cycles = daw
-    run = RunningCommand("--backend", "jack", home=tmp_path)
+    run = RunningCommand("--backend", "jack", "--record", str(tmp_path / "takes"), home=tmp_path)
     kept = tmp_path / "state" / "last.toml"
 
     def ctl(*words: str) -> str:
@@ -162,6 +163,13 @@ def test_a_killed_engine_is_started_again_with_its_connections_and_faders(
         run.process.send_signal(signal.SIGTERM)
         assert run.process.wait(30.0) == 0
         assert not any("SIGTERM" in line for line in run.lines)
+        takes = list((tmp_path / "takes").iterdir())
+        assert len(takes) == 3
+        for take in takes:
+            files = list(take.glob("*.wav"))
+            assert len(files) == 6  # mix, four stems, input
+            assert len({soundfile.info(file).frames for file in files}) == 1
+            assert soundfile.info(files[0]).frames > 0
     finally:
         run.end()
 

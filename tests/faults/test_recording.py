@@ -20,7 +20,7 @@ from rtsep.io.recording import TRACKS
 from rtsep.io.wav_stream import WavStream
 from rtsep.realtime import layout as at
 from rtsep.stems import STEMS
-from tests.faults.test_jack_faults import RunningCommand, children_of
+from tests.faults.running_command import RunningCommand, children_of
 from tests.faults.test_process_faults import eventually
 from tests.faults.virtual_stage import counting
 
@@ -173,7 +173,7 @@ def test_recording_can_be_switched_off_and_on_each_time_into_a_folder_of_its_own
 
 
 def test_an_engine_that_is_killed_while_recording_leaves_finished_files(tmp_path: Path) -> None:
-    run = RunningCommand("--backend", "null", "--record", str(tmp_path))
+    run = RunningCommand("--backend", "null", "--no-restart", "--record", str(tmp_path))
     try:
         assert run.says("Recording to")
         folder = next(tmp_path.iterdir())
