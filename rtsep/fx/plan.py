@@ -62,7 +62,7 @@ class FxPlan(msgspec.Struct, frozen=True, kw_only=True):
     rate: int
     chains: dict[str, tuple[EffectPlan, ...]]
     mailbox: str = ""
-    """Folder in which the states of plug-ins lie, see `rtsep.fx.mailbox`."""
+    """Folder in which the states of plug-ins lie, see `rtsep.fx.mailbox`; empty without plug-ins."""
 
     def numbered(self) -> list[tuple[int, str, EffectPlan]]:
         """Every effect with its number, from 1, and its stem: the same numbers in every process."""
@@ -142,7 +142,10 @@ def make_plan(table: FxTable, *, stems: Sequence[str], hop: int, rate: int) -> F
     if not chains:
         return None
     plan = FxPlan(hop=hop, rate=rate, chains=chains)
-    folder = mailbox.post(msgspec.json.encode(plan), {number: states[name] for name, number in plan.state_names().items()})
+    names = plan.state_names()
+    if not names:
+        return plan
+    folder = mailbox.post(msgspec.json.encode(plan), {number: states[name] for name, number in names.items()})
     return msgspec.structs.replace(plan, mailbox=str(folder))
 
 

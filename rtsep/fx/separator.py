@@ -71,7 +71,7 @@ class SeparatorWithEffects:
         self._header = header
         numbered = plan.numbered()
         self._sentry = Sentry(header, epoch, plugins=any(effect.path for _, _, effect in numbered))
-        self._inbox = Inbox(Path(plan.mailbox), header)
+        self._inbox = Inbox(Path(plan.mailbox), header) if plan.mailbox else None
         self._report = report
         self.spec = msgspec.structs.replace(inner.spec, latency_terms=(*inner.spec.latency_terms, *plan.latency_terms))
         self._stems = {name: index for index, name in enumerate(inner.spec.stems)}
@@ -94,7 +94,7 @@ class SeparatorWithEffects:
             effect: Effect | None = None
             with self._sentry.watching(number if plan.path else 0):
                 try:
-                    effect = make_effect(plan, spec.rate, self._inbox.first.get(number, b""))
+                    effect = make_effect(plan, spec.rate, self._inbox.first.get(number, b"") if self._inbox else b"")
                 except PluginError as error:
                     self._report(f"{error} It is bypassed.")
                 return Insert(plan, spec.hop, effect, patience, self._report)
@@ -137,6 +137,8 @@ class SeparatorWithEffects:
         return self._out
 
     def _exchange_states(self) -> None:
+        if self._inbox is None:
+            return
         news, asked = self._inbox.news(), self._inbox.asked
         if not news and not asked:
             return
