@@ -2,7 +2,7 @@
 
 The plug-in makes the file and holds a lock on it while it lives (`rtsep/plugin/SharedSegment.hpp` has the rules; this module is
 their other side). A file whose lock is free belongs to a DAW that ended without goodbye and is removed. Before a file is mapped
-its owner, mode, magic and version are checked: only what this user's own processes made is opened.
+its owner, mode, magic, version and size are checked: only what this user's own processes made is opened.
 
 Control threads only.
 """
@@ -18,7 +18,7 @@ import numpy as np
 
 from rtsep.errors import DeviceError
 from rtsep.realtime import layout as at
-from rtsep.realtime.segment import Segment
+from rtsep.realtime.segment import Segment, bytes_of
 
 _HEADER_BYTES = 8 * at.HEADER_WORDS
 
@@ -121,8 +121,11 @@ def _check(path: Path, descriptor: int) -> None:
             f"A plug-in (process {header[at.HOST_PID]}) speaks version {header[at.VERSION_WORD]} of the segment, this engine "
             f"version {at.VERSION}. Build the plug-in anew with tools/build_plugin, then load the project again."
         )
-    if header[at.CAPACITY] != at.PLUGIN_CAPACITY:
-        raise DeviceError(f"{path} has rings of {header[at.CAPACITY]} frames, not {at.PLUGIN_CAPACITY}. Build the plug-in anew.")
+    if header[at.CAPACITY] != at.PLUGIN_CAPACITY or info.st_size != bytes_of(at.PLUGIN_CAPACITY):
+        raise DeviceError(
+            f"{path} has {info.st_size} bytes for rings of {header[at.CAPACITY]} frames, not {bytes_of(at.PLUGIN_CAPACITY)} for "
+            f"{at.PLUGIN_CAPACITY}. Build the plug-in anew."
+        )
 
 
 def _put(descriptor: int, word: int, value: int) -> None:

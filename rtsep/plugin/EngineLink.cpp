@@ -104,8 +104,10 @@ void EngineLink::adoptLayout() {
     }
 }
 
-// From here on nothing is heard of what came before: the stream begins with the next hop, and the model forgets.
+// The stream begins with the next hop, so that the model need not forget in the middle of one.
 void EngineLink::beginStream() {
+    if (!segment.exists())
+        return;
     const int64_t old = shared.get(IN_W);
     const int64_t start = (old + layout.hop - 1) / layout.hop * layout.hop;
     for (float *ring : shared.source)
@@ -179,7 +181,9 @@ void EngineLink::process(const float *const *in, float *const *out, int64_t n, c
     std::copy(faders.mute, faders.mute + SLOTS, shared.params + MUTE);
     std::copy(faders.solo, faders.solo + SLOTS, shared.params + SOLO);
     shared.params[MASTER] = faders.master;
-    shownState = patience.bridgeLives(shared.get(BRIDGE_BEAT), offline) ? shared.get(BRIDGE_STATE) : BRIDGE_ABSENT;
+    const bool lives = patience.bridgeLives(shared.get(BRIDGE_BEAT), offline);
+    const int64_t told = shared.get(BRIDGE_STATE);  // a bridge of another version says that it refuses, and nothing ever after
+    shownState = lives || told == BRIDGE_REFUSED ? told : BRIDGE_ABSENT;
     shared.set(FREEWHEEL, offline);
     listen(in, n);
     waitForModel(n, offline);

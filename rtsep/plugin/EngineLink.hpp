@@ -23,6 +23,9 @@ public:
     // n: at most MAX_BLOCK. offline: the host says that it is not live.
     void process(const float *const *in, float *const *out, int64_t n, const Faders &faders, int64_t tier, bool offline);
 
+    // From the next frame on nothing is heard of what came before, and the model forgets it. Audio thread, or before audio runs.
+    void beginStream();
+
     // Frames of delay that the host has to be told. Any thread.
     int64_t latency() const { return layout.latency; }
 
@@ -47,7 +50,6 @@ private:
     void sendModel();
     void awaitLayout(double seconds);
     void adoptLayout();
-    void beginStream();
     void listen(const float *const *in, int64_t n);
     void waitForModel(int64_t n, bool offline);
 

@@ -1,7 +1,8 @@
-// DPF's CLAP plug-in, and what it leaves out: the extension clap.render, by which a host says that it exports (see HostMode.hpp).
+// DPF's CLAP plug-in, and what it leaves out (see HostMode.hpp): the extension clap.render, by which a host says that it exports, and
+// reset(), by which it says that what comes does not go on from what came.
 //
 // DPF's plug-in is a table of functions in memory that its own destroy() frees; here it lies at the beginning of a larger piece of
-// memory, with two of its entries replaced.
+// memory, with three of its entries replaced.
 
 #define clap_entry dpfEntry
 #include "DistrhoPluginMain.cpp"
@@ -24,20 +25,28 @@ struct Render {
 
 struct Hosted {
     clap_plugin_t plugin;
-    bool exports;  // written by the main thread, read by the audio thread
+    bool exports;     // written by the main thread, read by the audio thread
+    bool beginsAnew;  // audio thread: reset() was called and is not yet obeyed
 };
+
+Hosted *hostedOf(const clap_plugin_t *plugin) { return reinterpret_cast<Hosted *>(const_cast<clap_plugin_t *>(plugin)); }
 
 const Render render = {
     [](const clap_plugin_t *) { return false; },
     [](const clap_plugin_t *plugin, int32_t mode) {
-        auto *hosted = reinterpret_cast<Hosted *>(const_cast<clap_plugin_t *>(plugin));
-        __atomic_store_n(&hosted->exports, mode == RENDER_OFFLINE, __ATOMIC_RELAXED);
+        __atomic_store_n(&hostedOf(plugin)->exports, mode == RENDER_OFFLINE, __ATOMIC_RELAXED);
         return true;
     }};
 
+void CLAP_ABI reset(const clap_plugin_t *plugin) { hostedOf(plugin)->beginsAnew = true; }
+
 clap_process_status CLAP_ABI process(const clap_plugin_t *plugin, const clap_process_t *data) {
-    rtsep::hostExports = __atomic_load_n(&reinterpret_cast<const Hosted *>(plugin)->exports, __ATOMIC_RELAXED);
-    return clap_plugin_process(plugin, data);
+    Hosted *hosted = hostedOf(plugin);
+    rtsep::hostExports = __atomic_load_n(&hosted->exports, __ATOMIC_RELAXED);
+    rtsep::hostBeginsAnew = hosted->beginsAnew;
+    const clap_process_status status = clap_plugin_process(plugin, data);
+    hosted->beginsAnew = rtsep::hostBeginsAnew;  // a call without frames does not get to it
+    return status;
 }
 
 const void *CLAP_ABI getExtension(const clap_plugin_t *plugin, const char *name) {
@@ -49,7 +58,8 @@ const clap_plugin_t *CLAP_ABI create(const clap_plugin_factory_t *factory, const
     auto *hosted = made ? static_cast<Hosted *>(std::malloc(sizeof(Hosted))) : nullptr;
     if (hosted == nullptr)
         return made;
-    *hosted = {*made, false};
+    *hosted = {*made, false, false};
+    hosted->plugin.reset = reset;
     hosted->plugin.process = process;
     hosted->plugin.get_extension = getExtension;
     std::free(const_cast<clap_plugin_t *>(made));

@@ -12,6 +12,7 @@
 #include "Parameters.hpp"
 
 __thread bool rtsep::hostExports = false;
+__thread bool rtsep::hostBeginsAnew = false;
 
 START_NAMESPACE_DISTRHO
 
@@ -155,6 +156,10 @@ protected:
         faders.master = gainOf(values[P_MASTER]);
         faders.wet = values[P_WET];
         faders.bypass = values[P_BYPASS] > 0.5f;
+        if (hostBeginsAnew) {
+            hostBeginsAnew = false;
+            link.beginStream();
+        }
         const bool offline = hostExports || values[P_OFFLINE] > 0.5f;
         for (uint32_t done = 0; done < frames;) {
             const uint32_t n = std::min<uint32_t>(frames - done, MAX_BLOCK);

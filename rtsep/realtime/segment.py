@@ -31,7 +31,8 @@ def _regions(capacity: int) -> list[tuple[str, type[np.generic], tuple[int, ...]
     ]
 
 
-def _size(capacity: int) -> int:
+def bytes_of(capacity: int) -> int:
+    """Size of a segment whose rings have `capacity` frames."""
     return sum(int(np.prod(shape)) * np.dtype(kind).itemsize for _, kind, shape in _regions(capacity))
 
 
@@ -69,7 +70,7 @@ class Segment:
 
     def __init__(self, descriptor: int, capacity: int) -> None:
         self.descriptor = descriptor
-        self._memory = mmap.mmap(descriptor, _size(capacity))
+        self._memory = mmap.mmap(descriptor, bytes_of(capacity))
         offset = 0
         for name, kind, shape in _regions(capacity):
             count = int(np.prod(shape))
@@ -91,7 +92,7 @@ class Segment:
             capacity: frames per ring, a power of two, if more than these figures need.
         """
         capacity = max(capacity, at.capacity_for(latency + model_latency, hop))
-        segment = cls(_anonymous_file(_size(capacity)), capacity)
+        segment = cls(_anonymous_file(bytes_of(capacity)), capacity)
         segment.header[at.MAGIC_WORD] = at.MAGIC
         segment.header[at.VERSION_WORD] = at.VERSION
         segment.header[at.CAPACITY] = capacity

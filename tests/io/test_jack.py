@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import subprocess
 import time
+from collections.abc import Iterator
+from typing import Any
 
+import jack
 import numpy as np
 import pytest
 
@@ -22,6 +27,9 @@ from tests.jack_server import StartServer
 pytestmark = pytest.mark.jack
 
 RATE = 44_100
+FAR = 10_000_000
+"""A frame to which the transport jumps."""
+
 GAINS = np.array([1.0, *SHARES.values()], np.float32).repeat(2)
 """What passthrough does to the input on the way to each output."""
 
@@ -62,6 +70,22 @@ def test_the_reported_latency_is_the_measured_one_in_both_directions(jack_server
     assert [int(np.argmax(channel)) for channel in heard] == [1000 + latency] * len(OUTPUT_PORTS)
     assert reported == {(latency, latency)}
     assert backwards == {(latency, latency)}
+
+
+def test_the_transport_may_roll_jump_and_stop_without_touching_what_goes_through(jack_server: StartServer) -> None:
+    jack_server(period=256)
+    signal = noise(3 * RATE)
+    with engine_on_jack(tier="12ms") as (engine, backend), probed(signal, backend) as probe, conductor() as seen:
+        heard = probe.run(signal.shape[1])
+        latency = engine.latency.frames
+        reported = {latency_range(port, CAPTURE) for port in probe.sink.inports}
+        backwards = {latency_range(port, PLAYBACK) for port in probe.source.outports}
+        assert engine.status().late_hops == 0
+    assert np.array_equal(heard, expected(signal, latency, signal.shape[1]))
+    assert reported == backwards == {(latency, latency)}
+    assert {jack.ROLLING, jack.STOPPED} <= {state for state, _ in seen}
+    places = np.array([place for _, place in seen])
+    assert places.max() > FAR and np.diff(places).min() < -FAR / 2  # it has jumped there and back
 
 
 def test_a_controller_moves_the_fader_in_the_cycle_and_at_the_frame_of_its_message(jack_server: StartServer) -> None:
@@ -116,6 +140,31 @@ def test_without_a_server_there_is_a_sentence_with_the_next_command(monkeypatch:
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
     with pytest.raises(DeviceError, match=r'No JACK server "nobody-is-here" answers.*jackd -d dummy'):
         JackBackend(server="nobody-is-here").open()
+
+
+@contextlib.contextmanager
+def conductor() -> Iterator[list[tuple[Any, int]]]:
+    """Who starts, locates and stops the transport, again and again; yields its state and frame of every cycle so far."""
+    client = jack.Client("conductor", no_start_server=True)
+    seen: list[tuple[Any, int]] = []
+
+    def locate(frame: int) -> None:
+        client.transport_frame = frame
+
+    moves = itertools.cycle((client.transport_start, lambda: locate(FAR), client.transport_stop, lambda: locate(0)))
+
+    def cycle(_frames: int) -> None:
+        seen.append((client.transport_state, client.transport_frame))
+        if len(seen) % 30 == 0:
+            next(moves)()
+
+    client.set_process_callback(cycle)
+    client.activate()
+    try:
+        yield seen
+    finally:
+        client.deactivate()
+        client.close()
 
 
 def _settle(engine: Engine) -> None:

@@ -87,6 +87,8 @@ int main(int, char **words) {
         change.value = block / 17 % 2;
         const clap_process process = {int64_t(block) * n, n, nullptr, &input, outputs, 1, 5, &events, &told};
         audio = true;
+        if (block % 100 == 50)
+            plugin->reset(plugin);
         plugin->process(plugin, &process);
         audio = false;
     }

@@ -277,6 +277,10 @@ class ClapPlugin:
         assert self._plugin.activate(self._address, rate, 1, longest_block)
         assert self._plugin.start_processing(self._address)
 
+    def reset(self) -> None:
+        """Say that what comes next does not go on from what came."""
+        self._plugin.reset(self._address)
+
     def deactivate(self) -> None:
         """End audio."""
         self._plugin.stop_processing(self._address)

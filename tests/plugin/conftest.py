@@ -40,19 +40,18 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Bridge:
-    """`rtsep bridge` as a process."""
+    """`rtsep bridge` as a process; `program` is what Python runs in the place of `rtsep`."""
 
-    def __init__(self, place: Path, *options: str) -> None:
+    def __init__(self, place: Path, *options: str, program: tuple[str, str] = ("-m", "rtsep.cli")) -> None:
         self._place = place
-        self._options = options
+        self._command = [sys.executable, *program, "bridge", *options]
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
         """Return when it waits for plug-ins."""
-        command = [sys.executable, "-m", "rtsep.cli", "bridge", *self._options]
         with (self._place / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stderr=log)
+            self._process = subprocess.Popen(self._command, stderr=log)
         _until(self._runs)
 
     def _runs(self) -> bool:

@@ -19,6 +19,7 @@ pytestmark = [
 STEMS = "urn:rtsep:plugin:stems"
 LV2 = "urn:rtsep:plugin:stereo"
 VST3 = "2046504473616C635373745200000000"
+VST3_STEMS = "2046504473616C634D73745200000000"
 
 
 @pytest.fixture
@@ -52,11 +53,12 @@ def test_two_instances_on_one_track_add_their_latencies(
     np.testing.assert_array_equal(session.export(), quiet)
 
 
+@pytest.mark.parametrize(("name", "kind"), [(STEMS, "LV2"), (VST3_STEMS, "VST3")])
 def test_four_stems_on_four_buses_add_up_to_the_song(
-    plugins: Path, bridge: Bridge, tmp_path: Path, quiet: NDArray[np.float32]
+    plugins: Path, bridge: Bridge, tmp_path: Path, quiet: NDArray[np.float32], name: str, kind: str
 ) -> None:
     session = ardour.Session(tmp_path / "daw", quiet, plugins)
-    session.add((STEMS, "LV2", ()), buses=("vocals", "drums", "bass", "other"))
+    session.add((name, kind, ()), buses=("vocals", "drums", "bass", "other"))
     np.testing.assert_array_equal(session.export(), quiet)
 
 

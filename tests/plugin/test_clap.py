@@ -145,6 +145,15 @@ def test_a_stream_begins_anew_with_silence_and_the_same_result(plugin: ClapPlugi
     plugin.deactivate()
 
 
+def test_after_a_reset_by_the_host_nothing_is_heard_of_before(plugin: ClapPlugin, bridge: Bridge, music: Audio) -> None:
+    """As hosts do when the transport jumps; the model forgets too, or its first hop would have the past in it."""
+    plugin.activate(RATE, 512)
+    for length in (30_011, 50_001):  # ends within a hop
+        assert_exact(play(plugin, music[:, :length]), music[:, :length], plugin.latency)
+        plugin.reset()
+    plugin.deactivate()
+
+
 def test_another_block_size_or_tier_changes_the_latency_and_stays_exact(plugin: ClapPlugin, bridge: Bridge, music: Audio) -> None:
     seen = set()
     for block in (512, 100):

@@ -53,7 +53,9 @@ def test_a_vst3_is_told_of_an_export_by_its_host(plugins: Path, bridge: Bridge, 
 def test_both_plug_ins_show_the_same_parameters(plugins: Path, place: Path, name: str) -> None:
     plugin = pedalboard.load_plugin(str(plugins / name))
     stems = {f"{stem}_{what}" for stem in ("vocals", "drums", "bass", "other") for what in ("db", "mute", "solo")}
-    assert stems | {"master_db", "wet", "tier", "offline", "bypass", "engine", "late_hops"} <= set(plugin.parameters)
+    moved = stems | {"master_db", "wet", "tier", "offline", "bypass"}
+    assert moved | {"engine", "late_hops"} <= set(plugin.parameters)
+    assert {name for name, parameter in plugin.parameters.items() if parameter.is_automatable} == moved
 
 
 def test_a_fader_of_the_vst3_moves_its_stem(plugins: Path, bridge: Bridge, music: Audio) -> None:
