@@ -18,6 +18,7 @@ from rtsep.control.console import Console
 from rtsep.control.local_socket import ControlServer
 from rtsep.control.midi_feedback import Feedback
 from rtsep.control.osc import OscServer
+from rtsep.control.params import GROUP_NAMES
 from rtsep.control.web.launcher import MixerPage, PageAddress
 from rtsep.engine.session import Engine
 from rtsep.fx.mailbox import PluginStates
@@ -71,6 +72,7 @@ class Hands:
             rig.midi.bind,
             self._sender.send,
             display=rig.midi.display == "mackie",
+            groups={key: getattr(rig.groups, key).name for key in GROUP_NAMES},
         )
         self.console.on_rebind = self._feedback.rebind
         self._door = ControlServer(self.console, default_path())

@@ -8,6 +8,8 @@ messages one. Every write is one atomic store, so the last message wins.
 Pairs: controller n < 32 is the coarse half of controller n + 32, and a new coarse half sets the fine one to 0 (MIDI 1.0). An NRPN
 is chosen by controllers 99 and 98 and moved by 6 and 38; an RPN (101, 100) ends the choice.
 
+What is held is let go by its own release, whatever layer is on by then; a key's release has the row after its press.
+
 Take-over, for controllers without motors, in positions:
 
 * jump: the parameter goes where the controller is;
@@ -146,7 +148,14 @@ def _apply(ctx, kind, channel, number, position, pressed, value):  # type: ignor
         b = starts[kind, row, number & 0x7F]
         while b >= 0:
             binding = bindings[b]
-            if binding[at.B_NUMBER] == number and (binding[at.B_LAYER] < 0 or binding[at.B_LAYER] == layer):
+            here = binding[at.B_LAYER] < 0 or binding[at.B_LAYER] == layer
+            if binding[at.B_ACTION] == at.ACT_HOLD and binding[at.B_NUMBER] == number:
+                held = states[b - 1 if kind == at.KIND_NOTE_OFF else b]
+                if not pressed:
+                    here = held[at.S_HOOKED] > ZERO
+                if here:
+                    held[at.S_HOOKED] = ONE if pressed else ZERO
+            if here and binding[at.B_NUMBER] == number:
                 _act(ctx, params, binding, states[b], curves[b], position, pressed, value)
                 moved = True
             b = binding[at.B_NEXT]

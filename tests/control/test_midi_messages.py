@@ -144,6 +144,69 @@ def test_a_layer_gives_the_same_knob_another_parameter() -> None:
     assert desk.params.get("midi.layer") == 0
 
 
+def test_a_key_that_is_held_while_the_layer_changes_lets_go_of_what_it_held_and_of_nothing_else() -> None:
+    desk = Controller(
+        *(bind(f"stem.{stem}.mute", "note", 5, layer=layer, map={"curve": "momentary"}) for layer, stem in enumerate(STEMS[:2]))
+    )
+    desk.params.set("stem.drums.mute", 1)
+    desk.send((0x90, 5, 127))
+    desk.params.set("midi.layer", 1)
+    desk.send((0x80, 5, 0))
+    assert [desk.params.get(f"stem.{stem}.mute") for stem in STEMS[:2]] == [0.0, 1.0]
+
+
+def test_banks_give_one_fader_four_stems() -> None:
+    banks = [bind("midi.layer", "program", number, map={"range": [float(number)] * 2}) for number in range(len(STEMS))]
+    desk = Controller(*banks, *(bind(f"stem.{stem}.pan", layer=layer) for layer, stem in enumerate(STEMS)))
+    for bank in (2, 0, 3):
+        desk.send((0xC0, bank, 0))
+        desk.cc(7, 127)
+    assert [desk.params.get(f"stem.{stem}.pan") for stem in STEMS] == [1.0, 0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(("channel", "moved"), [(None, [0, 4, 15]), (5, [4])])
+@pytest.mark.parametrize("kind", ["cc", "note", "program", "bend", "cc14"])
+def test_a_binding_hears_its_channel_or_all_of_them(kind: str, channel: int | None, moved: list[int]) -> None:
+    number = 0 if kind == "bend" else 7
+    desk = Controller(bind(PAN, kind, number, channel=channel, map=LINEAR))
+    status = {"cc": 0xB0, "note": 0x90, "program": 0xC0, "bend": 0xE0, "cc14": 0xB0}[kind]
+    heard = []
+    for sender in (0, 4, 15):
+        desk.params.set(PAN, 0.0)
+        desk.send((status | sender, 7, 127))
+        heard += [sender] if desk.params.get(PAN) > 0.9 else []
+    assert heard == moved
+
+
+def test_velocity_sets_a_level_and_letting_go_leaves_it() -> None:
+    desk = Controller(bind(VOCALS, "note", 60, map={"curve": "db", "range": [-60.0, 6.0]}))
+    for velocity in (1, 64, 127, 30):
+        desk.send((0x90, 60, velocity), (0x80, 60, 0))
+        assert desk.params.get(VOCALS) == pytest.approx(-60 + 66 * velocity / 127, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("curve", "ends", "wanted"),
+    [
+        ("fader", [-60.0, 6.0], {0: -120.0, 50: -12.04, 100: 0.0, 127: 6.0}),  # 20 log10 (1/2)^2 at half of the way to 0 dB
+        ("fader", [6.0, -60.0], {127: -120.0, 77: -12.04, 27: 0.0, 0: 6.0}),
+        ("fader", [-60.0, 12.0], {100: 0.0, 127: 12.0}),
+        ("db", [-60.0, 6.0], {0: -60.0, 127: 6.0}),
+        ("db", [6.0, -60.0], {0: 6.0, 127: -60.0}),
+        ("linear", [-120.0, 0.0], {0: -120.0, 127: 0.0, 64: 20 * np.log10(64 / 127)}),
+        ("linear", [0.0, -120.0], {0: 0.0, 127: -120.0}),
+    ],
+)
+def test_a_curve_of_a_level_goes_through_its_marks_in_both_directions(
+    curve: str, ends: list[float], wanted: dict[int, float]
+) -> None:
+    desk = Controller(bind(VOCALS, map={"curve": curve, "range": ends}))
+    for position, level_db in wanted.items():
+        desk.cc(7, position)
+        assert desk.params.get(VOCALS) == pytest.approx(level_db, abs=0.01), position
+    assert len(set(curve_table(bind(VOCALS, map={"curve": curve, "range": ends}), PARAMS[VOCALS]).tolist())) == 128, "no steps"
+
+
 def test_shift_makes_solo_exclusive() -> None:
     desk = Controller(bind("stem.vocals.solo", "note", 1), bind("stem.drums.solo", "note", 2, map={"curve": "alone"}))
     desk.send((0x90, 1, 1), (0x90, 2, 1))

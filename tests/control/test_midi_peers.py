@@ -9,13 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rtsep.config import MidiTable, Rig, load_rig, map_path
+from rtsep.config import MidiBinding, MidiTable, Rig, load_rig, map_path
 from rtsep.control.hands import Hands
 from rtsep.control.midi_feedback import Feedback, Message
 from rtsep.control.midi_map import install
@@ -41,17 +41,17 @@ def eventually(wanted: Callable[[], object], seconds: float = 20.0) -> None:
 class Surface:
     """A controller without a cable: what is sent to it is kept."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *bindings: MidiBinding, groups: Mapping[str, str] | None = None) -> None:
         rig_text = f'[midi]\nmaps = ["{name}"]\n'
         self.segment = Segment.create(rate=48_000, hop=256, model_latency=0, latency=0, stems=STEMS)
         self.context = Context(self.segment)
         self.params = ParamStore(self.segment.params)
         self.sent: list[Message] = []
         self.table = rig_from(rig_text).midi
-        install(self.context, self.table.bind)
-        self.feedback = Feedback(
-            self.context, self.params, self.table.bind, self.sent.append, display=self.table.display == "mackie"
-        )
+        wanted = bindings or self.table.bind
+        install(self.context, wanted)
+        display = self.table.display == "mackie" and not bindings
+        self.feedback = Feedback(self.context, self.params, wanted, self.sent.append, display=display, groups=groups)
 
     def look(self) -> list[Message]:
         self.sent.clear()
@@ -107,10 +107,40 @@ def test_motor_faders_go_where_the_page_puts_them_and_do_not_answer_themselves()
     assert surface.look() == []
 
 
-def test_scribble_strips_show_names_and_values() -> None:
+def test_a_motor_fader_returns_to_where_a_hand_had_put_it() -> None:
     surface = Surface("mackie")
+    receive(surface.context.words, 0xE0, 0x12, 0x34)  # a hand on fader 1, before the first look
+    assert not [message for message in surface.look() if message[0] == 0xE0]
+    there = surface.params.raw(VOCALS)
+    surface.params.set(VOCALS, 6.0)  # a snapshot; this surface does not report what its motors do
+    assert (0xE0, 0x7F, 0x7F) in surface.look()
+    surface.params.set_raw(VOCALS, there)  # and back
+    assert (0xE0, 0x12, 0x34) in surface.look()
+    receive(surface.context.words, 0xE0, 0x00, 0x10)
+    surface.params.set_raw(VOCALS, there)  # a hand and the page between two looks
+    assert (0xE0, 0x12, 0x34) in surface.look()
+    receive(surface.context.words, 0xE0, 0x00, 0x20)
+    surface.look()
+    surface.feedback.forget()  # plugged in anew, its motors at rest
+    assert (0xE0, 0x00, 0x20) in surface.look()
+
+
+def test_a_fader_that_waits_to_take_over_is_not_chased_by_its_own_motor() -> None:
+    surface = Surface("mackie", bind(PAN, "bend", 0, channel=1, takeover="pickup"))
+    surface.look()
+    surface.params.set(PAN, 0.9)
+    assert len(surface.look()) == 1
+    for value in (10, 12, 14):
+        receive(surface.context.words, 0xE0, 0, value)
+        assert surface.look() == []
+    assert surface.params.get(PAN) == pytest.approx(0.9)
+
+
+def test_scribble_strips_show_names_and_values() -> None:
+    surface = Surface("mackie", groups={"a": "Rhythm", "b": ""})
     texts = {message[6]: bytes(message[7:-1]).decode() for message in surface.look() if message[0] == 0xF0}
     assert [texts[7 * strip].strip() for strip in range(4)] == list(STEMS)
+    assert [texts[7 * strip].strip() for strip in range(4, 8)] == ["karaok", "blend", "Rhythm", "grp B"]
     assert texts[56].strip() == "0.0"
     surface.params.set("stem.vocals.gain_db", -12.5)
     strips = [message for message in surface.look() if message[0] == 0xF0]

@@ -136,6 +136,13 @@ def test_the_dry_mix_is_as_loud_as_the_loudest_fader() -> None:
     assert heard[:, 10_000:] == pytest.approx(gain * delayed(mix, deck.latency)[:, 10_000:], abs=ROUNDING)
 
 
+def test_the_blend_fades_to_the_input_of_the_same_moment_to_the_last_bit() -> None:
+    deck, mix = Deck(fractions(256, delay=100)), noise(30_000)
+    deck.params.set("stem.vocals.mute", 1)  # what is heard is the input, not the stems
+    deck.params.set("master.blend", 0.0)
+    assert np.array_equal(deck.play(mix)[:2], delayed(mix, deck.latency))
+
+
 def test_with_everything_muted_the_dry_mix_is_silent_too() -> None:
     deck = Deck()
     for name in STEMS:
