@@ -5,14 +5,13 @@ command line. What shall be is one file that is replaced as a whole; a counter i
 inference process compares one word per hop and reads only then. A process that replaces a dead one finds the same file and
 starts where that one was. Asked by a second counter, it writes the states of its plug-ins into another file, between two hops.
 
-The folder is private to this user, one per control process, and goes when that ends.
+The folder is private to this user, one per control process, and goes when that ends (`rtsep.fx.room`).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import functools
 import hashlib
 import tempfile
 import threading
@@ -25,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import UsageError
+from rtsep.fx.room import room
 from rtsep.realtime import layout as at
 
 _WANTED, _KEPT = "wanted.json", "kept.json"
@@ -41,12 +41,6 @@ class Wanted(msgspec.Struct, frozen=True):
 
     serial: int
     state: bytes
-
-
-@functools.cache
-def _room() -> tempfile.TemporaryDirectory[str]:
-    memory = Path("/dev/shm")  # noqa: S108  the folder in it is made anew, for this user alone
-    return tempfile.TemporaryDirectory(prefix="rtsep-fx-", dir=memory if memory.is_dir() else None)
 
 
 def _write(path: Path, value: object) -> None:
@@ -71,7 +65,7 @@ def post(plan: bytes, states: Mapping[int, bytes]) -> Path:
         states: by number of the effect.
     """
     wanted = {number: Wanted(0, state) for number, state in states.items()}
-    folder = Path(_room().name) / hashlib.sha256(plan + msgspec.json.encode(wanted)).hexdigest()[:16]
+    folder = Path(room().name) / hashlib.sha256(plan + msgspec.json.encode(wanted)).hexdigest()[:16]
     folder.mkdir(exist_ok=True)
     _write(folder / _WANTED, wanted)
     return folder
