@@ -17,23 +17,20 @@ import msgspec
 
 from rtsep.config import MidiBinding, Rig
 from rtsep.control import commands as ask
+from rtsep.control.autosave import Autosave
 from rtsep.control.learn import Heard, Learner, write_binding
 from rtsep.control.midi_map import MODEL, SNAPSHOT, install
 from rtsep.control.model_switch import ModelSwitch
 from rtsep.control.morph import Morph, between
 from rtsep.control.params import GROUP_NAMES, PARAMS, RECORD, ParamStore
-from rtsep.control.saved_state import write_whole
-from rtsep.control.snapshots import SnapshotBook, to_toml
+from rtsep.control.record_switch import RecordSwitch
+from rtsep.control.snapshots import SnapshotBook
 from rtsep.engine.session import Engine
 from rtsep.errors import RtsepError, UsageError
 from rtsep.fx.mailbox import PluginStates
 from rtsep.io.recorder import Recorder
 from rtsep.realtime import layout as at
 from rtsep.stems import STEMS
-
-AUTOSAVE_S = 5.0
-LAST = "last"
-"""Name of the table in the file that keeps the state of the last performance."""
 
 
 class RingReader:
@@ -57,7 +54,7 @@ class Console:
         params: its parameters.
         book: its snapshots.
         bindings: MIDI bindings in force.
-        recorder: what `record` switches on and off.
+        recorder: what the switch `engine.record` begins and ends.
         models: changes the model.
     """
 
@@ -85,7 +82,7 @@ class Console:
             ConfigError: a binding cannot work.
         """
         self._plugins = plugins
-        self.engine, self._rig, self._state, self._rig_file, self._tell = engine, rig, state, rig_file, tell
+        self.engine, self._rig, self._rig_file, self._tell = engine, rig, rig_file, tell
         self.params = ParamStore(engine.segment.params)
         self.book = SnapshotBook(state / "snapshots.toml", safe=rig.snapshots.safe, warn=tell)
         self.bindings: tuple[MidiBinding, ...] = rig.midi.bind
@@ -97,11 +94,10 @@ class Console:
         self._fader = self.params.get("snapshot.morph")
         self._learner: Learner | None = None
         self._learned = ""
-        self._recorded = False
         self.recorder = Recorder(engine, state / "recordings", on_event=tell)
+        self._record = RecordSwitch(self.params, tell=tell)
         self.models = ModelSwitch(engine, rig.fx, tell=tell)
-        self._saved: dict[str, float | str] = {}
-        self._save_due_s = time.monotonic()  # at once: an engine that dies early shall not come back with the faders of last week
+        self._autosave = Autosave(state / "last.toml", tell=tell)
         self._lock = threading.RLock()
 
     def execute(self, command: ask.Command) -> ask.Answer:
@@ -142,9 +138,7 @@ class Console:
                 self._morph = Morph(self.params, self.book.recallable(name), seconds, time.monotonic())
                 self._move_on()
             case ask.Record(on):
-                self.params.set(RECORD, float(on))
-                self._follow_record_switch()
-                return str(self.recorder.folder or "")
+                return self._record.turn(self.recorder, on=on)
             case ask.ModelList():
                 return self.models.choices()
             case ask.ModelChange(model, tier):
@@ -205,26 +199,6 @@ class Console:
             "clipped": int(self.engine.segment.header[at.CLIPPED]),
         }
 
-    def _follow_record_switch(self) -> None:
-        """Record while the switch is on, whoever moves it; a recording that ended by itself switches it off."""
-        wanted, recording = self.params.get(RECORD) > 0, self.recorder.recording
-        if wanted == self._recorded and recording == wanted:
-            return
-        began, self._recorded = wanted and not self._recorded, wanted
-        if began:
-            try:
-                self.recorder.start()
-            except RtsepError:
-                self.params.set(RECORD, 0.0)
-                self._recorded = False
-                raise
-        else:
-            if wanted:
-                self.params.set(RECORD, 0.0)
-                self._recorded = False
-                self._tell("The recording has ended by itself.")
-            self.recorder.stop()
-
     def heard(self) -> list[Heard]:
         """MIDI messages since the last tick."""
         return [(entry >> 16, entry >> 8 & 0x7F, entry & 0x7F) for entry in self._messages.new()]
@@ -236,15 +210,14 @@ class Console:
                 if signal < len(self._asked):
                     self._answer_midi(self._asked[signal])
             try:
-                self._follow_record_switch()
+                self._record.follow(self.recorder)
             except (RtsepError, OSError) as error:
                 self._tell(str(error))
             self.models.look()
             self._move_on()
             self._follow_morph_fader()
             self._listen()
-            if time.monotonic() >= self._save_due_s:
-                self.save_state()
+            self._autosave.look(self._state)
 
     def _answer_midi(self, wish: str) -> None:
         """Do what a message is bound to that moves no parameter."""
@@ -288,18 +261,13 @@ class Console:
             write_binding(self._rig_file, binding)
         self._tell(f"Learned {self._learned}" + (f", written to {self._rig_file}." if self._rig_file else ", for this run."))
 
-    def save_state(self) -> None:
-        """Keep where everything stands, if it has moved; a disk that is full is told once per attempt and no more."""
-        self._save_due_s = time.monotonic() + AUTOSAVE_S
+    def _state(self) -> dict[str, float | str]:
         now: dict[str, float | str] = {name: value for name, value in self.params.all().items() if name != RECORD}
-        now |= self._plugins.known() if self._plugins else {}
-        if now == self._saved:
-            return
-        self._saved = now
-        try:
-            write_whole(self._state / "last.toml", to_toml({LAST: now}))
-        except OSError as error:
-            self._tell(f"The state cannot be saved: {error}.")
+        return now | (self._plugins.known() if self._plugins else {})
+
+    def save_state(self) -> None:
+        """Keep where everything stands, if it has moved; returns when it is on the disk."""
+        self._autosave.save(self._state())
 
     def stop(self) -> None:
         """Save, and end a recording."""

@@ -16,7 +16,7 @@ import msgspec
 
 from rtsep import paths
 from rtsep.config import Rig
-from rtsep.control.console import LAST
+from rtsep.control.autosave import LAST
 from rtsep.control.hands import Hands
 from rtsep.control.live_view import LiveView
 from rtsep.control.params import GROUP_NAMES, RECORD, ParamStore

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import stat
+import threading
 import time
 import tomllib
 from collections.abc import Iterator
@@ -183,6 +184,27 @@ def test_a_full_disk_is_told_and_nothing_more(booth: Booth, monkeypatch: pytest.
     assert "No space left" in booth.told[-1]
     booth.do(ask.SnapshotStore("verse"))
     assert "last until the end only" in booth.told[-1]
+
+
+def test_a_disk_that_takes_its_time_holds_nobody_up(booth: Booth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, done, flush = threading.Event(), threading.Event(), os.fsync
+
+    def slow(descriptor: int) -> None:
+        begun.set()
+        assert done.wait(60)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    booth.params.set(VOCALS, -1.0)
+    booth.console.tick()  # the first save is due at once
+    assert begun.wait(60)
+    booth.do(ask.Status())
+    booth.console.tick()
+    assert not (tmp_path / "last.toml").exists()
+    done.set()
+    booth.params.set(VOCALS, -2.0)
+    booth.console.save_state()
+    assert tomllib.loads((tmp_path / "last.toml").read_text())["last"][VOCALS] == pytest.approx(-2.0)
 
 
 def test_every_wish_has_an_answer(booth: Booth) -> None:
