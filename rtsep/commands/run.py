@@ -1,7 +1,7 @@
 """Separate live: audio from a device, JACK or a DAW comes in, mix and stems go out, faders move by MIDI, until Ctrl-C.
 
 Dry sound is there at once; stems join when the model is loaded. If the model is late, the dry mix is heard, in time, instead
-of a gap. If the engine itself dies, it is started again with its faders and JACK connections as they were.
+of a gap. If the engine itself dies, it is started again with its model, faders and JACK connections as they were.
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ def _perform(args: argparse.Namespace, life: Life | None = None) -> int:
     from rtsep.control.stage import choose_backend, perform
     from rtsep.io.jack_client import JackBackend
 
-    again = life is not None and life.number > 0
     if life:  # what was found the first time, even if it is not there again yet
         audio = msgspec.structs.replace(rig.audio, backend=life.recall("backend", rig.audio.backend))
         rig = msgspec.structs.replace(rig, audio=audio)
@@ -78,7 +77,8 @@ def _perform(args: argparse.Namespace, life: Life | None = None) -> int:
         record=(args.record, args.record_format) if args.record else None,
         rig_file=writable_rig(args.rig),
         page=page_from(args),
-        resume=args.resume or again,
+        resume=args.resume,
+        life=life,
         say=_say,
     )
     now = done.status

@@ -56,6 +56,7 @@ class Console:
         bindings: MIDI bindings in force.
         recorder: what the switch `engine.record` begins and ends.
         models: changes the model.
+        after_tick: called at the end of each tick.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Console:
         self.recorder = Recorder(engine, state / "recordings", on_event=tell)
         self._record = RecordSwitch(self.params, tell=tell)
         self.models = ModelSwitch(engine, rig.fx, tell=tell)
+        self.after_tick: Callable[[], None] = lambda: None
         self._autosave = Autosave(state / "last.toml", tell=tell)
         self._lock = threading.RLock()
 
@@ -218,6 +220,7 @@ class Console:
             self._follow_morph_fader()
             self._listen()
             self._autosave.look(self._state)
+            self.after_tick()
 
     def _answer_midi(self, wish: str) -> None:
         """Do what a message is bound to that moves no parameter."""

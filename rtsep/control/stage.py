@@ -18,11 +18,13 @@ from rtsep import paths
 from rtsep.config import Rig
 from rtsep.control.autosave import LAST
 from rtsep.control.hands import Hands
+from rtsep.control.heritage import Heritage
 from rtsep.control.live_view import LiveView
 from rtsep.control.params import GROUP_NAMES, RECORD, ParamStore
 from rtsep.control.saved_state import read_or_warn
 from rtsep.control.snapshots import extras_from, states_among, values_from
 from rtsep.control.web.launcher import PageAddress
+from rtsep.engine.guardian import Life
 from rtsep.engine.overload import OverloadGuard
 from rtsep.engine.session import Backend, Engine
 from rtsep.engine.stats import Snapshot
@@ -133,6 +135,7 @@ def perform(
     rig_file: Path | None = None,
     resume: bool = False,
     page: PageAddress | None = None,
+    life: Life | None = None,
     say: Callable[[str], None],
 ) -> Performance:
     """Run until Ctrl-C, the end of the song, or `seconds`.
@@ -146,6 +149,7 @@ def perform(
         rig_file: where bindings are written that are learned meanwhile.
         page: where the mixer page is served; None for no page.
         resume: begin where the last performance ended.
+        life: of the engine, if it is started again when it dies.
         say: takes the lines that are printed before the live view starts.
 
     Returns:
@@ -160,6 +164,8 @@ def perform(
     keeper: DeviceKeeper | None = None
     guard: OverloadGuard | None = None
     view: LiveView | None = None
+    heritage = Heritage(life)
+    rig = heritage.rig(rig)
 
     def tell(text: str) -> None:
         (view.tell if view else say)(text)
@@ -184,10 +190,11 @@ def perform(
             set_faders(rig, params)
             effects.set_knobs(params)
             plugins = effects.states(engine.segment)
-            if resume:
+            if resume or heritage.takes_over:
                 resume_faders(params, say, plugins)
             hands = Hands(engine, rig, rig_file=rig_file, page=page, plugins=plugins, tell=tell)
-            hands.console.models.on_latency = getattr(backend, "latency_changed", hands.console.models.on_latency)
+            console = hands.console
+            console.models.on_latency = getattr(backend, "latency_changed", console.models.on_latency)
             if song:
                 feeder = SongFeeder(engine, song, on_event=tell)
                 feeder.start()
@@ -201,9 +208,11 @@ def perform(
             guard = OverloadGuard(engine, backend, "dry" if song or late == "auto" else late, on_event=tell)
             guard.start()
             if record:
-                hands.console.recorder = Recorder(engine, record[0], format_name=record[1], on_event=tell)
-                hands.console.recorder.start()
-                params.set(RECORD, 1.0)
+                console.recorder = Recorder(engine, record[0], format_name=record[1], on_event=tell)
+                if not heritage.takes_over:  # later, a folder that cannot be made is told and ends nothing
+                    console.recorder.start()
+            params.set(RECORD, float(heritage.records(record is not None)))
+            console.after_tick = lambda: heritage.leave(console)
             hands.start()
             view = LiveView(engine, params, where=f"{backend.name}, {stream.rate} Hz, {stream.block} frames")
             say(view.title)

@@ -43,7 +43,9 @@ class Life:
 
     def __init__(self, number: int, descriptor: int) -> None:
         self.number = number
-        self._descriptor = descriptor
+        from threading import Lock  # not at the top: the parent loads nothing that it does not need
+
+        self._descriptor, self._one_writer = descriptor, Lock()
         whole, _, _ = os.pread(descriptor, os.fstat(descriptor).st_size, 0).partition(b"\0")
         try:
             self._facts: dict[str, Any] = msgspec.json.decode(whole or b"{}", type=dict[str, Any])
@@ -55,10 +57,11 @@ class Life:
         return self._facts.get(name, default)
 
     def keep(self, name: str, value: Any) -> None:
-        """Leave something that JSON can say to the lives to come. One thread at a time."""
-        if name not in self._facts or self._facts[name] != value:
-            self._facts[name] = value
-            os.pwrite(self._descriptor, msgspec.json.encode(self._facts) + b"\0", 0)
+        """Leave something that JSON can say to the lives to come. Any thread."""
+        with self._one_writer:
+            if name not in self._facts or self._facts[name] != value:
+                self._facts[name] = value
+                os.pwrite(self._descriptor, msgspec.json.encode(self._facts) + b"\0", 0)
 
 
 def is_possible() -> bool:
@@ -105,7 +108,7 @@ class _Guardian:
             if wait_s is None:
                 self._tell(f"The engine {how} again and again and is not started any more. Check this machine with: rtsep doctor")
                 return code if code >= 0 else 128 - code
-            self._tell(f"The engine {how}. It starts again in {wait_s:g} s, with faders and JACK connections as they were.")
+            self._tell(f"The engine {how}. It starts again in {wait_s:g} s, with model, faders and connections as they were.")
             if not self._wait(wait_s):
                 return 0
             number += 1

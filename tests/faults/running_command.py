@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -32,9 +33,8 @@ class RunningCommand:
     def __init__(self, *options: str, home: Path | None = None) -> None:
         command = [sys.executable, "-m", "rtsep.cli", "run", "--model", "passthrough", *options]
         where = {"RTSEP_HOME": str(home), "NUMBA_CACHE_DIR": os.environ["NUMBA_CACHE_DIR"]} if home else {}
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **where}
-        )
+        self._env = {**os.environ, **where}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self._env)
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -46,6 +46,19 @@ class RunningCommand:
     def says(self, text: str, times: int = 1) -> bool:
         """Wait until so many lines hold a text."""
         return eventually(lambda: sum(text in line for line in self.lines) >= times)
+
+    def ctl(self, *words: str) -> str:
+        """What `rtsep ctl` answers."""
+        command = [sys.executable, "-m", "rtsep.cli", "ctl", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=self._env).stdout
+
+    def left(self) -> dict[str, object]:
+        """The facts that the parent holds for an engine to come."""
+        for descriptor in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            if "memfd:rtsep-life" in str(descriptor.readlink()):
+                facts: dict[str, object] = json.loads(descriptor.read_bytes().partition(b"\0")[0] or b"{}")
+                return facts
+        return {}
 
     def engine(self) -> int:
         """Process id of the engine that lives now."""

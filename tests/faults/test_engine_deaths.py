@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -128,16 +129,6 @@ def test_a_killed_engine_is_started_again_with_its_connections_and_faders_and_re
     run = RunningCommand("--backend", "jack", "--record", str(tmp_path / "takes"), home=tmp_path)
     kept = tmp_path / "state" / "last.toml"
 
-    def ctl(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "rtsep.cli", "ctl", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "RTSEP_HOME": str(tmp_path)},
-        )
-        return done.stdout
-
     def saved() -> float:
         return float(tomllib.loads(kept.read_text())["last"]["stem.vocals.gain_db"])
 
@@ -146,7 +137,7 @@ def test_a_killed_engine_is_started_again_with_its_connections_and_faders_and_re
         assert eventually(lambda: bool(client.get_ports("rtsep:vocals_1")))
         client.connect("system:capture_2", "rtsep:in_1")
         client.connect("rtsep:vocals_1", "daw:from_rtsep")
-        ctl("set", "stem.vocals.gain_db", "-7.5")
+        run.ctl("set", "stem.vocals.gain_db", "-7.5")
         assert eventually(lambda: kept.exists() and saved() == pytest.approx(-7.5))
         for life in (1, 2):
             first = run.engine()
@@ -159,7 +150,7 @@ def test_a_killed_engine_is_started_again_with_its_connections_and_faders_and_re
             assert eventually(lambda: wires_of(server, "rtsep:vocals_1") == {"daw:from_rtsep"})
             assert wires_of(server, "rtsep:mix_1") == set()
             assert cycles[0] > before
-            assert float(ctl("get", "stem.vocals.gain_db")) == pytest.approx(-7.5)
+            assert float(run.ctl("get", "stem.vocals.gain_db")) == pytest.approx(-7.5)
         run.process.send_signal(signal.SIGTERM)
         assert run.process.wait(30.0) == 0
         assert not any("SIGTERM" in line for line in run.lines)
@@ -170,6 +161,34 @@ def test_a_killed_engine_is_started_again_with_its_connections_and_faders_and_re
             assert len(files) == 6  # mix, four stems, input
             assert len({soundfile.info(file).frames for file in files}) == 1
             assert soundfile.info(files[0]).frames > 0
+    finally:
+        run.end()
+
+
+def test_a_killed_engine_comes_back_with_the_model_changed_by_hand_and_records_as_it_did(tmp_path: Path) -> None:
+    run = RunningCommand("--backend", "null", home=tmp_path)
+
+    def status() -> dict[str, object]:
+        return json.loads(run.ctl("status", "--json") or "{}")  # type: ignore[no-any-return]
+
+    def die(lives: int) -> None:
+        os.kill(run.engine(), signal.SIGKILL)
+        assert run.says(DOWN, times=lives)
+        assert eventually(lambda: status().get("state") == "separated")
+        assert status()["model"] == "passthrough 46ms"
+
+    try:
+        assert run.says(DOWN)
+        run.ctl("model", "46ms")
+        run.ctl("record", "on")
+        assert eventually(lambda: run.left() == {**run.left(), "model": ["passthrough", "46ms"], "recording": True})
+        die(lives=2)
+        assert status()["recording"]
+        run.ctl("record", "off")
+        assert eventually(lambda: run.left()["recording"] is False)
+        die(lives=3)
+        assert not status()["recording"]
+        assert len(list((tmp_path / "state" / "recordings").iterdir())) == 2
     finally:
         run.end()
 
