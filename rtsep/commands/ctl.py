@@ -1,7 +1,7 @@
 """Move the faders of a running engine, recall its snapshots, ask how it is.
 
 rtsep ctl                              every parameter and where it stands
-rtsep ctl set stem.vocals.gain_db -6   move one; several pairs may follow each other
+rtsep ctl set stem.vocals.gain_db -6   move one, off is silence; several pairs may follow each other
 rtsep ctl get stem.vocals.gain_db      where one stands
 rtsep ctl status                       state, load, late hops
 rtsep ctl solo drums                   solo one stem and no other
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from rtsep.errors import RtsepError, UsageError, nearest
+from rtsep.units import SILENCE_DB
 
 _WORDS = ("list", "get", "set", "status", "solo", "snapshot", "model", "record", "clear")
 _LOADING_S = 120.0
@@ -61,7 +62,7 @@ def _ask(engine: Any, word: str, rest: list[str], over_s: float) -> Any:
         if not rest or len(rest) % 2:
             raise UsageError("Give names and values in pairs: rtsep ctl set stem.vocals.gain_db -6")
         for name, value in zip(rest[::2], rest[1::2], strict=True):
-            engine.ask(ask.Set(name, _number(value)))
+            engine.ask(ask.Set(name, _number(value, silences=name.endswith("_db"))))
         return None
     if word == "status":
         return engine.ask(ask.Status())
@@ -142,12 +143,13 @@ def _one(words: list[str], usage: str) -> str:
     return words[0]
 
 
-def _number(text: str) -> float:
-    named = {"on": 1.0, "off": 0.0, "-inf": -120.0}
+def _number(text: str, *, silences: bool) -> float:
+    named = {"off": SILENCE_DB} if silences else {"on": 1.0, "off": 0.0}
     try:
         return named[text] if text in named else float(text)
     except ValueError as error:
-        raise UsageError(f'"{text}" is not a number; use on or off for switches.') from error
+        hint = "off is silence" if silences else "use on or off for switches"
+        raise UsageError(f'"{text}" is not a number; {hint}.') from error
 
 
 def _print(data: Any, *, as_json: bool) -> None:
