@@ -19,6 +19,7 @@ from rtsep.fx.insert import Insert
 from rtsep.fx.mailbox import Inbox
 from rtsep.fx.patience import Patience
 from rtsep.fx.plan import EffectPlan, FxPlan
+from rtsep.fx.refit import refit
 from rtsep.fx.sentry import Sentry
 from rtsep.fx.vst3 import PluginError
 from rtsep.models.separator import Audio, Separator, State
@@ -57,8 +58,8 @@ class SeparatorWithEffects:
         """Load every effect that is not banned.
 
         Args:
-            inner: separates. Its hop may be another than was planned for, after a change of tier: then plug-ins, whose
-                timing is not known at this hop, are bypassed, and everything else goes on.
+            inner: separates. Its hop may be another than was planned for, after a change of tier: then plug-ins are measured
+                again.
             plan: what to load.
             words: parameter words of the segment, which move the knobs.
             header: header words of the segment.
@@ -79,27 +80,25 @@ class SeparatorWithEffects:
         for number, stem, effect in numbered:
             # another model may make fewer stems; a ducker without one to listen to has no latency and is left out
             if stem in self._stems and effect.by in ("", *self._stems):
-                self._chains[stem].append(_Slot(number, effect, self._load(number, effect)))
+                insert = self._load(number, effect)
+                self._chains[stem].append(_Slot(number, insert.plan, insert))
         self._out = np.zeros((len(inner.spec.stems), inner.spec.channels, inner.spec.hop), np.float32)
         self._align()
 
     def _load(self, number: int, plan: EffectPlan) -> Insert:
         spec = self._inner.spec
-        patience = Patience(spec.hop / spec.rate, self._header)
-        if plan.path and (spec.hop, spec.rate) != (self._plan.hop, self._plan.rate):
-            why = "was measured for another tier and is bypassed. Start again with this tier to have it."
-        elif plan.path and (why := self._sentry.banned(number)):
-            why = f"{why} and is bypassed from now on."
-        else:
-            effect: Effect | None = None
-            with self._sentry.watching(number if plan.path else 0):
-                try:
-                    effect = make_effect(plan, spec.rate, self._inbox.first.get(number, b"") if self._inbox else b"")
-                except PluginError as error:
-                    self._report(f"{error} It is bypassed.")
-                return Insert(plan, spec.hop, effect, patience, self._report)
-        self._report(f'Effect "{plan.label}" {why}')
-        return Insert(plan, spec.hop, None, patience, self._report)
+        state = self._inbox.first.get(number, b"") if self._inbox else b""
+        effect: Effect | None = None
+        with self._sentry.watching(number if plan.path else 0):
+            try:
+                if plan.path and (why := self._sentry.banned(number)):
+                    raise PluginError(f'Effect "{plan.label}" {why}.')
+                if plan.path and (spec.hop, spec.rate) != (self._plan.hop, self._plan.rate):
+                    plan = refit(plan, hop=spec.hop, rate=spec.rate, state=state)
+                effect = make_effect(plan, spec.rate, state)
+            except PluginError as error:
+                self._report(f"{error} It is bypassed from now on.")
+            return Insert(plan, spec.hop, effect, Patience(spec.hop / spec.rate, self._header), self._report)
 
     def _align(self) -> None:
         """Delay lines: each stem at the end, and what each ducker hears."""

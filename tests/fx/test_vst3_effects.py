@@ -19,6 +19,8 @@ from rtsep.control.params import ParamStore
 from rtsep.engine.session import Engine, StreamFormat
 from rtsep.errors import UsageError
 from rtsep.fx import vst3
+from rtsep.fx.alignment import Alignment
+from rtsep.fx.plan import FxPlan
 from rtsep.fx.prepare import prepare
 from rtsep.fx.separator import SeparatorWithEffects
 from rtsep.io.null import render
@@ -46,14 +48,40 @@ def test_stems_stay_aligned_behind_a_plug_in_that_looks_ahead(tier: str, hop: in
         rack.state = rack.separator.init_state()
 
 
-def test_after_a_change_of_tier_a_plug_in_is_bypassed_and_its_stem_stays_aligned() -> None:
-    rack, other = Rack("12ms", vocals=[LIMITER]), Rack("3ms", vocals=[LIMITER])
+def moved(rack: Rack, plan: FxPlan, told: list[str]) -> Rack:
+    """The rack with effects that were planned for another tier."""
+    rack.separator = SeparatorWithEffects(rack.inner, plan, words=rack.words, header=rack.header, epoch=6, report=told.append)
+    rack.state = rack.separator.init_state()
+    return rack
+
+
+@pytest.mark.parametrize(("before", "after"), [("12ms", "3ms"), ("3ms", "46ms")])
+def test_a_plug_in_goes_on_at_another_tier_as_late_as_before(before: str, after: str) -> None:
     told: list[str] = []
-    moved = SeparatorWithEffects(other.inner, rack.plan, words=rack.words, header=rack.header, epoch=6, report=told.append)
-    other.separator, other.state = moved, moved.init_state()
+    loud = {**LIMITER, "set": {**LIMITER["set"], "threshold_db": -30.0}}
+    mix = noise(level=0.3)
+    late = 480
+    rest = moved(Rack(after, vocals=[LIMITER]), Rack(before, vocals=[LIMITER]).plan, told)
+    delay = rest.inner.spec.latency + late
+    out = rest.play(mix)
+    np.testing.assert_array_equal(out["drums"][:, delay:], mix[:, :-delay] / 4)
+    quiet = noise()
+    rest.state = rest.separator.init_state()
+    np.testing.assert_allclose(rest.play(quiet)["vocals"][:, delay:], quiet[:, :-delay] / 2, atol=1e-4)
+    louder = moved(Rack(after, vocals=[loud]), Rack(before, vocals=[loud]).plan, told).play(mix)
+    assert np.abs(louder["vocals"]).mean() > 1.5 * np.abs(out["vocals"]).mean()  # it works
+    assert told == []
+
+
+def test_a_plug_in_that_is_later_at_another_tier_is_bypassed_and_its_stem_stays_aligned() -> None:
+    told: list[str] = []
+    plan = Rack("12ms", vocals=[LIMITER]).plan
+    [chain] = plan.chains.values()
+    early = msgspec.structs.replace(chain[0], alignment=Alignment(offset=100))
+    rack = moved(Rack("3ms", vocals=[LIMITER]), msgspec.structs.replace(plan, chains={"vocals": (early,)}), told)
     mix = noise()
-    np.testing.assert_array_equal(other.play(mix)["vocals"][:, 480:], mix[:, :-480] / 2)
-    assert len(told) == 1 and "another tier" in told[0]
+    np.testing.assert_array_equal(rack.play(mix)["vocals"][:, 100:], mix[:, :-100] / 2)
+    assert len(told) == 1 and "480 frames late at this tier and was planned for 100" in told[0] and "bypassed" in told[0]
 
 
 def test_a_bypassed_plug_in_is_as_late_as_before_and_exact() -> None:
@@ -144,6 +172,37 @@ def test_an_engine_with_effects_reports_their_latency_and_is_exact() -> None:
     np.testing.assert_allclose(out[4:6, late : late + mix.shape[1]], mix / 4 * 10 ** (-6 / 20), rtol=1e-4)
     store.set("fx.drums.gain.gain_db", 0.0)
     assert int(engine.segment.header[at.FX_BANNED]) == 0
+    engine.stop()
+
+
+def test_an_engine_that_changes_its_tier_keeps_its_plug_ins() -> None:
+    told: list[str] = []
+    table = msgspec.convert({"vocals": [{**LIMITER, "set": {**LIMITER["set"], "threshold_db": -30.0}}]}, FxTable)
+    effects = prepare(table, model="passthrough", tier="12ms", rate=RATE)
+    engine = Engine(
+        StreamFormat(RATE, 256),
+        model="passthrough",
+        tier="12ms",
+        freewheel=True,
+        worker=effects.worker,
+        extra_latency=effects.extra_latency,
+        on_event=told.append,
+    )
+    effects.set_knobs(ParamStore(engine.segment.params))
+    engine.start()
+    assert engine.supervisor.wait_until_running(30), engine.supervisor.reason
+    header = engine.segment.header
+    before = int(header[at.EPOCH])
+    engine.change(tier="46ms")
+    end = time.monotonic() + 30
+    while not (header[at.READY] == header[at.EPOCH] > before) and time.monotonic() < end:
+        time.sleep(0.05)
+    mix = noise(level=0.3)
+    out = np.concatenate(list(render(engine, mix)), axis=1)
+    late = engine.latency.frames
+    np.testing.assert_array_equal(out[4:6, late : late + mix.shape[1]], mix / 4)
+    assert np.abs(out[2:4, late:]).mean() > 1.5 * np.abs(mix / 2).mean()
+    assert not [text for text in told if "bypassed" in text]
     engine.stop()
 
 
