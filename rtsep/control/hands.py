@@ -23,10 +23,9 @@ from rtsep.control.web.launcher import MixerPage, PageAddress
 from rtsep.engine.session import Engine
 from rtsep.fx.mailbox import PluginStates
 from rtsep.io.midi_out import MidiSender
-from rtsep.io.midi_ports import MidiListener
+from rtsep.io.midi_ports import RESCAN_S, MidiListener
 
 TICK_S = 0.02
-_SCAN_S = 1.0
 
 
 class Hands:
@@ -106,7 +105,7 @@ class Hands:
                 self.console.tick()
                 if time.monotonic() >= scan_s:
                     self._sender.scan()
-                    scan_s = time.monotonic() + _SCAN_S
+                    scan_s = time.monotonic() + RESCAN_S
                 if self._sender.names:
                     self._feedback.look()
             except Exception as error:  # whatever goes wrong in here must not end the player's control

@@ -20,7 +20,9 @@ from rtsep.io.jack_client import quiet_stderr
 from rtsep.realtime.midi import receive
 from rtsep.realtime.segment import Context
 
-_RESCAN_S = 1.0
+RESCAN_S = 0.25
+"""Time between looks; a port that went and came back between two of them would stay silent, and USB takes longer than this."""
+
 _ASK_S = 0.001
 _QUEUE = 1 << 14
 _CLIENT = "rtsep-midi"
@@ -218,7 +220,7 @@ class MidiListener:
         self._thread.start()
 
     def _watch(self) -> None:
-        while self._scanner and not self._stop.wait(_RESCAN_S):
+        while self._scanner and not self._stop.wait(RESCAN_S):
             self._scan(self._scanner)
 
     def _scan(self, scanner: PortScanner) -> None:

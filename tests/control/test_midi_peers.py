@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,13 +16,17 @@ from typing import Any
 
 import pytest
 
-from rtsep.config import MidiBinding, MidiTable, Rig, load_rig, map_path
+from rtsep.config import MidiBinding, MidiTable, OscTable, Rig, load_rig, map_path
+from rtsep.control import commands as ask
+from rtsep.control.client import ControlClient
 from rtsep.control.hands import Hands
 from rtsep.control.midi_feedback import Feedback, Message
 from rtsep.control.midi_map import install
+from rtsep.control.osc_codec import encode
 from rtsep.control.params import ParamStore
 from rtsep.engine.session import Engine
 from rtsep.io.jack_client import JackBackend
+from rtsep.io.midi_out import MidiSender
 from rtsep.realtime.midi import receive
 from rtsep.realtime.segment import Context, Segment
 from rtsep.stems import STEMS
@@ -255,23 +260,58 @@ def test_a_port_is_found_by_a_part_of_its_name_and_again_after_it_was_unplugged(
         gig.stop()
 
 
-@pytest.mark.jack
-def test_lights_reach_a_port_of_another_program(jack: str) -> None:
-    import rtmidi
+class Lamps:
+    """A controller of another program that only listens."""
 
-    heard: list[list[int]] = []
-    lights = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="controller")
-    lights.set_callback(lambda event, _data=None: heard.append(event[0]))
-    lights.open_virtual_port("in")
-    gig = Gig(Rig(midi=MidiTable(out=("controller",), bind=(bind("stem.vocals.mute", "note", 5),))))
+    def __init__(self) -> None:
+        import rtmidi
+
+        self.heard: list[list[int]] = []
+        self._port = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="controller")
+        self._port.set_callback(lambda event, _data=None: self.heard.append(event[0]))
+        self._port.open_virtual_port("in")
+
+    def unplug(self) -> None:
+        self._port.delete()
+
+
+@pytest.mark.jack
+def test_lights_follow_osc_and_commands(jack: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        door = free.getsockname()
+    lamps = Lamps()
+    midi = MidiTable(out=("controller",), bind=(bind("stem.vocals.mute", "note", 5),))
+    gig = Gig(Rig(midi=midi, osc=OscTable(port=door[1])))
     try:
-        eventually(lambda: [0x90, 5, 0] in heard)
-        gig.params.set("stem.vocals.mute", 1)
-        eventually(lambda: [0x90, 5, 127] in heard)
-        assert len(heard) == 2
+        eventually(lambda: lamps.heard == [[0x90, 5, 0]])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as desk:
+            desk.sendto(encode("/rtsep/stem/vocals/mute", 1.0), door)
+        eventually(lambda: [0x90, 5, 127] in lamps.heard)
+        with ControlClient() as commands:
+            commands.ask(ask.Set("stem.vocals.mute", 0.0))
+        eventually(lambda: lamps.heard == [[0x90, 5, 0], [0x90, 5, 127], [0x90, 5, 0]])
     finally:
         gig.stop()
-        lights.delete()
+        lamps.unplug()
+
+
+@pytest.mark.jack
+def test_a_port_for_lights_is_opened_again_after_it_was_unplugged(jack: str) -> None:
+    opened: list[str] = []
+    sender = MidiSender(("controller",), on_open=lambda: opened.append("told everything"))
+    try:
+        for plugged in (1, 2):
+            lamps = Lamps()
+            eventually(lambda: sender.scan() or sender.names)
+            sender.send((0x90, 5, plugged))
+            eventually(lambda heard=lamps.heard, plugged=plugged: heard == [[0x90, 5, plugged]])
+            assert len(opened) == plugged
+            lamps.unplug()
+            eventually(lambda: sender.scan() or not sender.names)
+            sender.send((0x90, 5, 9))
+    finally:
+        sender.stop()
 
 
 @pytest.mark.jack
