@@ -24,7 +24,8 @@ FORMAT = 1
 class Checkpoint:
     """State of a run between two updates.
 
-    lane_states: per lane the recurrent state `[blocks, bands, hidden]`; lane_positions: chunks each lane has given.
+    lane_states: per lane the recurrent state `[blocks, bands, hidden]`; lane_positions: chunks each lane has given;
+    began_with: the network whose weights the run began with (see `rtsep.training.growth`), if it did not begin with random ones.
     """
 
     recipe: str
@@ -36,6 +37,7 @@ class Checkpoint:
     lane_positions: list[int]
     core_seconds: float = 0.0
     audio_seconds: float = 0.0
+    began_with: str = ""
     format: int = field(default=FORMAT)
 
 

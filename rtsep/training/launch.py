@@ -91,11 +91,11 @@ def work(job: Launch, rank: int, size: int, rendezvous: Path | None) -> None:
     start = latest if latest.exists() else job.start_from
     if start is not None:
         saved = checkpoints.load(start)
-        config = parse_recipe(saved.recipe, f"the recipe in {start}").model
-        if config == recipe.model:
+        begun = parse_recipe(saved.recipe, f"the recipe in {start}")
+        if begun.model == recipe.model:
             trainer.restore(saved)
         else:
-            trainer.learn_from(saved, config)
+            trainer.learn_from(saved, begun)
     watcher = RunWatcher(job.folder, recipe, trainer.step) if rank == 0 else Watcher()
     deadline = time.monotonic() + job.minutes * 60.0 if job.minutes else None
     try:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from rtsep.models.bandnet import BandNet
-from rtsep.models.bandnet_config import BandNetConfig
 from rtsep.training import checkpoint as checkpoints
 from rtsep.training.corpus import Corpus
 from rtsep.training.feed import Feed
@@ -59,6 +58,7 @@ class Trainer:
         self.step = 0
         self.core_seconds = 0.0
         self.audio_seconds = 0.0
+        self.began_with = ""
 
     def _feed(self, positions: list[int]) -> Feed:
         hop, seed = self.recipe.model.hop, self.recipe.training.seed
@@ -88,15 +88,17 @@ class Trainer:
         states = [saved.lane_states[number] for number in self.lane_numbers]
         self.state = torch.cat(states, 1).to(self.device)
         self.step, self.core_seconds, self.audio_seconds = saved.step, saved.core_seconds, saved.audio_seconds
+        self.began_with = saved.began_with
 
-    def learn_from(self, saved: checkpoints.Checkpoint, config: BandNetConfig) -> None:
-        """Begin a run of this recipe with the averaged weights of a network of another `config`, see `rtsep.training.growth`.
+    def learn_from(self, saved: checkpoints.Checkpoint, begun: Recipe) -> None:
+        """Begin a run of this recipe with the averaged weights of another one's network, see `rtsep.training.growth`.
 
         The compute and the audio that went into them count on; updates, optimiser and streams begin anew.
         """
-        self.model.load_state_dict(finer_bins(saved.average, config, self.recipe.model), strict=False)
+        self.model.load_state_dict(finer_bins(saved.average, begun.model, self.recipe.model), strict=False)
         self.average.load_state_dict(self.model.state_dict())
         self.core_seconds, self.audio_seconds = saved.core_seconds, saved.audio_seconds
+        self.began_with = f"{begun.name} after {saved.step} updates"
 
     def checkpoint(self) -> checkpoints.Checkpoint:
         """Collect the state of all processes; every process must call this."""
@@ -116,6 +118,7 @@ class Trainer:
             lane_positions=[lanes[number][1] for number in sorted(lanes)],
             core_seconds=self.core_seconds,
             audio_seconds=self.audio_seconds,
+            began_with=self.began_with,
         )
 
     def update(self, flag: float = 0.0) -> tuple[Row, float]:

@@ -36,6 +36,7 @@ def collect_facts(saved: Checkpoint, run: Path) -> dict[str, Any]:
         "licence": LICENCE,
         "training": {
             "updates": saved.step,
+            "began_with": saved.began_with,
             "core_hours": round(saved.core_seconds / 3600.0, 2),
             "hours_heard": round(saved.audio_seconds / 3600.0, 2),
             "data_sha256": starts[-1]["data_sha256"],
@@ -49,6 +50,7 @@ def collect_facts(saved: Checkpoint, run: Path) -> dict[str, Any]:
 def render_card(config: BandNetConfig, facts: dict[str, Any]) -> str:
     """Return the model card as Markdown."""
     training, scores = facts["training"], facts["scores"]
+    origin = f"It began with the weights of {training['began_with']}, whose hours count.\n  " if training["began_with"] else ""
     latency_ms = frames_to_ms(config.synthesis, config.rate)
     head = "| song | " + " | ".join((*STEMS, "mean")) + " |\n|---|" + "---|" * 5
     table = "\n".join(
@@ -65,7 +67,7 @@ Causal separator of {", ".join(config.stems)} at {latency_ms:.1f} ms algorithmic
   STFT {config.window}/{config.hop} with a synthesis window of {config.synthesis}.
   Real softmax masks: the stems add up to the mix.
 * **Training**: {training["updates"]} updates, {training["core_hours"]} core-hours, {training["hours_heard"]} hours of mixed
-  audio heard; data fingerprint `{training["data_sha256"][:16]}`. Made by `rtsep train`, packaged by `rtsep export`.
+  audio heard. {origin}Data fingerprint `{training["data_sha256"][:16]}`. Made by `rtsep train`, packaged by `rtsep export`.
 * **Licence of the weights**: {facts["licence"]}.
 
 ## Utterance SDR of validation songs, in dB

@@ -51,8 +51,9 @@ def test_a_run_of_another_resolution_starts_from_what_was_learnt(recipe: Recipe,
         streams=replace(recipe.streams, chunk_frames=recipe.streams.chunk_frames // 2),
     )
     taught, untaught = trainer(finer), trainer(finer)
-    taught.learn_from(coarse.checkpoint(), config)
+    taught.learn_from(coarse.checkpoint(), recipe)
     assert taught.step == 0
-    assert taught.core_seconds > 0
+    assert taught.checkpoint().core_seconds > 0
+    assert taught.checkpoint().began_with == "small after 40 updates"
     losses = [(taught.update()[0]["loss"], untaught.update()[0]["loss"]) for _ in range(5)]
     assert np.mean([ours for ours, _ in losses]) < np.mean([theirs for _, theirs in losses]) - 0.1
