@@ -62,7 +62,8 @@ class LatencyBudget(msgspec.Struct, frozen=True):
         if self.device_terms:
             rows += [(term.name, term.frames) for term in self.device_terms]
             rows.append(("from converter to converter", self.total_frames))
-        return [f"{name:<28}{frames:>7} frames {frames_to_ms(frames, self.rate):>8.1f} ms" for name, frames in rows]
+        width = max(len(name) for name, _ in rows) + 1
+        return [f"{name:<{width}}{frames:>6} frames {frames_to_ms(frames, self.rate):>7.1f} ms" for name, frames in rows]
 
 
 def live_budget(

@@ -130,9 +130,10 @@ class Tab:
     def _mouse(self, kind: str, x: float, y: float, modifiers: int = 0) -> None:
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1, modifiers=modifiers)
 
-    def screenshot(self, path: Path) -> None:
-        """Keep what is seen as a PNG."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+    def screenshot(self, path: Path, *, whole: bool = False) -> None:
+        """Keep what is seen as a PNG, or the whole page with what has to be scrolled to."""
+        picture = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(picture["data"]))
 
     def accessibility(self) -> list[dict[str, Any]]:
         """What a screen reader is told: role and name of every node."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,13 @@ def test_dragging_a_fader_changes_the_gain_in_the_engine(page: Tab, show: Show) 
     text = page.run(f"document.querySelector('{slider(name)}').getAttribute('aria-valuetext')")
     until_same(page, show, name, float(text.removesuffix(" dB")))
     assert -30 < show.params.get(name) < -6
+
+
+def eventually(wanted: Callable[[], bool], seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not wanted():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def until_same(page: Tab, show: Show, name: str, wanted: float) -> None:
@@ -166,13 +174,35 @@ def test_meters_say_peak_rms_true_peak_and_loudness_of_the_mix(page: Tab, show: 
 
 def test_the_clip_lamp_stays_lit_until_it_is_clicked(page: Tab, show: Show) -> None:
     lamp = "document.querySelector('[aria-label=\"Mix\"] .clip').dataset.lit"
-    show.params.set("master.gain_db", 12.0)
-    show.engine.segment.header[at.CLIPPED] = 0b11  # as the audio thread would
-    page.wait_for(f"{lamp} === 'yes'")
-    show.params.set("master.gain_db", 0.0)
-    page.run("document.querySelector('[aria-label=Mix] .clip').click()")
+    loud = [f"stem.{stem}.gain_db" for stem in STEMS] + ["master.gain_db"]
+    for gain_db in (12.0, 0.0):  # -20 dBFS and twice 12 dB are too much
+        for name in loud:
+            show.params.set(name, gain_db)
+        blocks = int(show.engine.segment.header[at.CYCLES])
+        eventually(lambda blocks=blocks: show.engine.segment.header[at.CYCLES] > blocks + 4)
+        page.wait_for(f"{lamp} === 'yes'")
+    page.click("[aria-label=Mix] .clip")
     page.wait_for(f"{lamp} === 'no'")
     assert show.engine.segment.header[at.CLIPPED] == 0
+
+
+def test_nothing_moves_when_a_sentence_comes_or_goes(page: Tab) -> None:
+    places = "[...document.querySelectorAll('main button, main input')].map((one) => one.getBoundingClientRect().top)"
+    page.run("document.getElementById('notice').textContent = ''")
+    before = page.run(places)
+    page.run("document.getElementById('notice').textContent = 'Learned stem.vocals.pan.'")
+    assert page.run(places) == before
+    box = page.box("#notice")
+    inside = f"document.elementFromPoint({box[0] + 5}, {box[1] + 5})?.id"
+    assert page.run(inside) != "notice", "what lies below can be touched"
+    page.run("document.getElementById('notice').textContent = ''")
+
+
+def test_a_fader_that_is_off_says_so_in_words(page: Tab, show: Show) -> None:
+    show.params.set("stem.bass.gain_db", -120.0)
+    shows(page, "stem.bass.gain_db", "aria-valuetext", "silent")
+    show.params.set("stem.bass.gain_db", 0.0)
+    shows(page, "stem.bass.gain_db", "aria-valuetext", "0.0 dB")
 
 
 def test_a_group_has_the_name_of_the_rig_and_moves_its_stems(page: Tab, show: Show) -> None:

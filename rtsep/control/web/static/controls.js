@@ -6,7 +6,9 @@ const STEPS = 1000;
 const HANDS_OFF_MS = 300; // what the engine says of a control is ignored this long after it was touched here
 
 export const decibels = (gain) => (gain <= 1e-6 ? -120 : 20 * Math.log10(gain));
-export const dbText = (db) => (db <= -119.9 ? "-inf" : `${(Math.round(10 * db) / 10 + 0).toFixed(1)} dB`);
+export const dbText = (db) => (db <= -119.9 ? "−∞ dB" : `${(Math.round(10 * db) / 10 + 0).toFixed(1)} dB`);
+
+export const dbSpoken = (db) => (db <= -119.9 ? "silent" : dbText(db));
 
 // Square law below 0 dB, straight in dB above: the engine's own fader curve.
 const placeOf = (db) => (db >= 0 ? UNITY + (db / TOP_DB) * (1 - UNITY) : UNITY * Math.sqrt(db <= -119.9 ? 0 : 10 ** (db / 20)));
@@ -50,7 +52,7 @@ export class Fader extends Control {
     if (this.db !== undefined && Math.abs(db - this.db) < 1e-4) return;
     this.db = db;
     this.input.value = Math.round(placeOf(db) * STEPS);
-    this.input.setAttribute("aria-valuetext", dbText(db));
+    this.input.setAttribute("aria-valuetext", dbSpoken(db));
     this.text.textContent = dbText(db);
   }
 }

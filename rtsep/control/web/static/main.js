@@ -75,7 +75,7 @@ function describe(detail) {
 
 link.addEventListener("hello", ({ detail }) => {
   document.body.classList.remove("away");
-  strips = buildStrips($("mixer"), $("groups"), link, detail);
+  strips = buildStrips($("mixer"), $("groups"), link, ask, detail);
   describe(detail);
   $("sources").replaceChildren(...["input", ...detail.stems, "mix"].map((name, row) => {
     const label = document.createElement("label");

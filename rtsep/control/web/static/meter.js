@@ -1,6 +1,6 @@
 // A stereo meter: RMS as a solid bar, the peak above it with a fall, its hold as a line; and the same in numbers.
 
-import { dbText, decibels, element } from "/controls.js";
+import { dbSpoken, decibels, element } from "/controls.js";
 
 const HOLD_MS = 1700;
 const FALL_DB_PER_S = 24;
@@ -8,7 +8,7 @@ const FLOOR_DB = -60;
 const LINES_DB = [-10, -20, -30, -40, -50];
 const NUMBERS_EVERY_MS = 200;
 
-const short = (db) => (db <= -99.9 ? "-inf" : db.toFixed(1));
+const short = (db) => (db <= -99.9 ? "−∞" : db.toFixed(1));
 
 export class Meter {
   // `pair`: 0 the mix, then the stems.
@@ -59,7 +59,7 @@ export class Meter {
     if (Math.abs(loudest - (this.spoken ?? 99)) > 1) {
       this.spoken = loudest;
       this.canvas.setAttribute("aria-valuenow", Math.max(FLOOR_DB, loudest).toFixed(0));
-      this.canvas.setAttribute("aria-valuetext", dbText(loudest));
+      this.canvas.setAttribute("aria-valuetext", dbSpoken(loudest));
     }
   }
 }

@@ -7,14 +7,14 @@ const percent = (value) => `${Math.round(100 * value)} %`;
 const panText = (value) => (Math.abs(value) < 0.005 ? "centre" : `${Math.round(100 * Math.abs(value))} % ${value < 0 ? "left" : "right"}`);
 const capital = (name) => name[0].toUpperCase() + name.slice(1);
 
-// Builds every strip; returns what updates them.
-export function buildStrips(mixer, desk, link, { stems, groups, morph }) {
+// Builds every strip; returns what updates them. `ask` tells the player if the engine says no.
+export function buildStrips(mixer, desk, link, ask, { stems, groups, morph }) {
   const controls = [], meters = [], clips = [], boxes = new Map();
   mixer.replaceChildren();
   const strip = (key, label, pair, fader, knobs, switches, more = []) => {
     const meter = new Meter(label, pair);
     const clip = element("button", { type: "button", class: "clip", "aria-label": `${label}: clear clip`, "data-lit": "no" });
-    clip.addEventListener("click", () => link.ask({ do: "clear-clips" }));
+    clip.addEventListener("click", () => ask({ do: "clear-clips" }));
     const box = element("section", { class: "strip", "aria-label": label },
       element("h2", {}, label), clip, element("div", { class: "travel" }, fader.input, meter.canvas), fader.text,
       element("div", { class: "pair" }, ...switches.map((control) => control.input)), meter.numbers,
@@ -28,7 +28,7 @@ export function buildStrips(mixer, desk, link, { stems, groups, morph }) {
   };
   stems.forEach((stem, slot) => {
     const label = capital(stem), name = `stem.${stem}`;
-    const alone = () => link.ask({ do: "solo-only", stem });
+    const alone = () => ask({ do: "solo-only", stem });
     strip(stem, label, 1 + slot, new Fader(link, `${name}.gain_db`, label), [
       [new Slide(link, `${name}.pan`, `${label} pan`, -1, 1, panText), "pan"],
       [new Slide(link, `${name}.width`, `${label} width`, 0, 2, percent), "width"],
