@@ -97,7 +97,7 @@ def _start(engine: Engine) -> None:
         raise RtsepError(engine.supervisor.reason or "The model did not start in time. Check this machine with: rtsep doctor")
 
 
-def stream(seconds: float, *, tier: str = "46ms", report_s: float = 60.0, seed: int = 0) -> Iterator[Progress]:
+def stream(seconds: float, *, tier: str = "46ms", report_s: float = 60.0, seed: int = 0, first: int = 0) -> Iterator[Progress]:
     """Send audio through the engine as fast as it goes.
 
     Args:
@@ -105,6 +105,7 @@ def stream(seconds: float, *, tier: str = "46ms", report_s: float = 60.0, seed: 
         tier: of the `passthrough` model.
         report_s: seconds of audio between reports.
         seed: of the block lengths.
+        first: number of the first frame, as if the engine had run before.
 
     Yields:
         Reports; the last one at the end.
@@ -112,6 +113,7 @@ def stream(seconds: float, *, tier: str = "46ms", report_s: float = 60.0, seed: 
     rng = np.random.default_rng(seed)
     engine = Engine(StreamFormat(RATE, LONGEST_BLOCK), model="passthrough", tier=tier, freewheel=True)
     try:
+        engine.segment.header[[at.IN_W, at.OUT_POS]] = first
         _start(engine)
         latency, total = engine.latency.frames, round(seconds * RATE)
         history = np.zeros((at.CHANNELS, latency), np.float32)  # input that has not come out yet
@@ -120,7 +122,7 @@ def stream(seconds: float, *, tier: str = "46ms", report_s: float = 60.0, seed: 
         began, done, wrong, reported = time.monotonic(), 0, 0, 0.0
         while done < total:
             n = int(rng.integers(1, LONGEST_BLOCK + 1))
-            mix = numbered_noise(done, n)
+            mix = numbered_noise(first + done, n)
             outs[:] = np.nan
             process(engine.context.words, mix, outs, n)
             history = np.concatenate([history, mix], axis=1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import sys
 import threading
@@ -14,16 +15,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rtsep.clock import VirtualClock
 from rtsep.config import Rig
 from rtsep.control import commands as ask
 from rtsep.control.console import Console
-from rtsep.engine.session import Engine
+from rtsep.engine.session import Engine, StreamFormat
 from rtsep.engine.supervisor import WorkerState
 from rtsep.io.null import NullBackend
 from rtsep.realtime import layout as at
+from rtsep.realtime.block import process
 from rtsep.stems import STEMS
 from tests.faults.virtual_stage import counting
 
@@ -156,6 +159,61 @@ def test_changes_faster_than_a_model_loads_end_at_the_last_one_and_leave_nothing
     assert playing.header[at.LATENCY] == playing.engine.latency.frames
     assert playing.supervisor.restarts == 0
     assert eventually(lambda: belongings() == before)
+
+
+def test_while_the_tier_changes_every_sample_is_heard_once_and_in_its_place() -> None:
+    engine = Engine(StreamFormat(44_100, 512), model="passthrough", tier="46ms")
+    header, heard, sent = engine.segment.header, [], 0
+
+    def play_until(separated_with: str) -> None:
+        nonlocal sent
+        until = time.monotonic() + LIMIT_S
+        while engine.status().state != "separated" or not header[at.SEPARATED] or engine.spec.tier != separated_with:
+            assert time.monotonic() < until
+            outs = np.empty((at.OUTPUTS, 512), np.float32)
+            process(engine.context.words, counting(sent, 512), outs, 512)
+            heard.append(outs[:2])
+            sent += 512
+            time.sleep(0.005)  # the device's pace, or less: the model shall come along
+
+    engine.start()
+    try:
+        play_until(separated_with="46ms")
+        for tier in ("3ms", "12ms", "46ms"):
+            dry = int(header[at.DRY_FRAMES])
+            engine.change(tier=tier)
+            play_until(separated_with=tier)
+            assert header[at.DRY_FRAMES] > dry, "it was a change"
+    finally:
+        engine.stop()
+    latency = engine.latency.frames
+    mix = np.concatenate(heard, axis=1)
+    assert np.abs(mix[:, latency:] - counting(0, sent)[:, : sent - latency]).max() < 1e-6
+
+
+def test_after_changes_between_models_memory_is_what_it_was(playing: Playing) -> None:
+    def family(pid: int) -> list[int]:
+        children = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")).split()
+        return [pid, *(one for child in children for one in family(int(child)))]
+
+    def memory_mb(model: str, tier: str) -> dict[str, float]:
+        """Of this process and all it has started, once the change is over."""
+        playing.engine.change(model=model, tier=tier)
+        assert eventually(lambda: playing.separated() and playing.audio_goes_on())
+        gc.collect()
+        tables = "\n".join(Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in family(os.getpid()))
+        return {
+            kind: sum(map(int, re.findall(rf"^{kind}: +(\d+) kB", tables, re.MULTILINE))) / 1024
+            for kind in ("Rss", "Pss_Anon")  # not Pss itself: who else has the same libraries open changes that
+        }
+
+    before = memory_mb("passthrough", "12ms")
+    for _ in range(3):
+        other = memory_mb("bandnet", "")
+        again = memory_mb("passthrough", "12ms")
+    assert other["Pss_Anon"] > 1.05 * before["Pss_Anon"], "a model that stayed behind would be seen"
+    for kind, mb in before.items():
+        assert again[kind] == pytest.approx(mb, rel=0.05), kind
 
 
 def test_the_null_device_keeps_the_pace_of_the_clock_that_it_is_given() -> None:
