@@ -38,11 +38,13 @@ from rtsep.io.player import SongFeeder
 from rtsep.io.portaudio import PortAudioBackend
 from rtsep.io.recorder import Recorder
 from rtsep.models import registry
+from rtsep.realtime import layout as at
 from rtsep.stems import STEMS
 
 BACKENDS = ("auto", "jack", "portaudio", "null")
 
-_FADE_OUT_S = 0.02
+_FADE_LIMIT_S = 0.7
+"""Three callbacks of the longest block at 44.1 kHz, and some."""
 
 
 def choose_backend(rig: Rig, *, listen: bool = True) -> Backend:
@@ -115,6 +117,17 @@ def resume_faders(params: ParamStore, warn: Callable[[str], None], plugins: Plug
             plugins.load(states_among(extras_from(kept)))
         except UsageError as error:
             warn(f"The last state: {error}")
+
+
+def _fade_out(engine: Engine) -> None:
+    """End the music without a step; returns when the ramp has been played, or when no callback seems to come any more."""
+    header = engine.segment.header
+    ramp = header[at.RATE] * at.RAMP_MS // 1000
+    ParamStore(engine.segment.params).set("master.gain_db", float("-inf"))
+    ended = header[at.CYCLES] + 2 + ramp // header[at.BLOCK]  # the callback of this moment may not have seen it
+    until = time.monotonic() + _FADE_LIMIT_S
+    while not engine.device_trouble and header[at.CYCLES] < ended and time.monotonic() < until:
+        time.sleep(0.001)
 
 
 class Performance(msgspec.Struct, frozen=True):
@@ -228,8 +241,7 @@ def perform(
         if hands is not None:
             hands.stop()
         if engine is not None and view is not None:
-            ParamStore(engine.segment.params).set("master.gain_db", float("-inf"))
-            time.sleep(_FADE_OUT_S)
+            _fade_out(engine)
         for part in (guard, keeper, feeder, backend, engine):
             if part is not None:
                 part.stop()
