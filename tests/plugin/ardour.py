@@ -230,6 +230,7 @@ class Session:
         text = path.read_text()
         for ours, theirs in wires.items():
             for channel in (1, 2):
+                text = text.replace(f'<Connection other="{ours} {channel}"/>', "")  # both ends of a connection name the other
                 name = f'<Port type="audio" name="{ours} {channel}"'
                 port = re.compile(f"{name}(/>|>.*?</Port>)", re.DOTALL)
                 text, count = port.subn(f'{name}><Connection other="{theirs}{channel}"/></Port>', text)
