@@ -53,28 +53,36 @@ class RecordingEvent(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool = False
 
 
-class _DiskWriter:
-    """The thread that waits for the disk."""
+class DiskWriter:
+    """The thread that waits for the disk.
+
+    Attributes:
+        waiting: frames in memory.
+        safe: frames that every file will hold even if this process is killed.
+        error: why it writes no more; empty otherwise.
+    """
 
     def __init__(self, files: list[WavStream | FlacStream], rate: int) -> None:
         self._files, self._sync_frames = files, round(_SYNC_S * rate)
         self._blocks: queue.Queue[Audio | None] = queue.Queue()
-        self.waiting = 0  # frames in memory
-        self.safe = 0  # frames that every file will hold even if this process is killed
+        self.waiting = self.safe = 0
         self.error = ""
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def put(self, block: Audio) -> None:
+        """Take `[tracks, channels, frames]` to be written."""
         self.waiting += block.shape[2]
         self._blocks.put(block)
 
     def finish(self) -> None:
+        """Write what waits and close the files, all of one length."""
         self._blocks.put(None)
         self._thread.join()
 
     @property
     def frames(self) -> int:
+        """Frames that every file holds."""
         return min(file.frames for file in self._files)
 
     def _run(self) -> None:
@@ -108,7 +116,7 @@ def _record(request: RecordingRequest, ended: threading.Event) -> int:
     except OSError as error:
         _say(RecordingEvent(frames=0, error=f"{request.folder}: {(error.strerror or str(error)).lower()}."))
         return 1
-    disk = _DiskWriter(files, rate)
+    disk = DiskWriter(files, rate)
     reader = RingReader(segment, request.first)
     told = 0
     while not ended.wait(_POLL_S) and not disk.error:

@@ -14,6 +14,8 @@ import soundfile
 
 from rtsep.engine.session import Engine
 from rtsep.errors import AudioFileError, UsageError
+from rtsep.io import recording_process
+from rtsep.io.flac_stream import FlacStream
 from rtsep.io.null import NullBackend
 from rtsep.io.recorder import Recorder
 from rtsep.io.recording import TRACKS
@@ -137,6 +139,20 @@ def test_a_recording_process_that_is_killed_leaves_valid_files_up_to_the_last_se
     assert all(track.shape[1] >= heard_of - 4096 for track in tracks.values())
     common = min(track.shape[1] for track in tracks.values())
     assert np.array_equal(tracks["mix"][:, :common], tracks["input"][:, :common])
+
+
+@pytest.mark.parametrize("kind", [WavStream, FlacStream])
+def test_less_than_a_second_of_what_was_written_is_ever_unsafe(tmp_path: Path, kind: type[WavStream | FlacStream]) -> None:
+    file = kind(tmp_path / "mix", RATE, 2, "int24")
+    disk = recording_process.DiskWriter([file], RATE)
+    noise = counting(1, RATE // 20)  # as much as is read from the rings at a time
+    for seconds in range(1, 6):
+        for _ in range(20):
+            disk.put(noise[None])
+        assert eventually(lambda seconds=seconds: disk.safe > (seconds - 1) * RATE)
+        safe = disk.safe
+        assert soundfile.info(tmp_path / "mix").frames >= safe - 4096  # a block of FLAC
+    disk.finish()
 
 
 def test_a_full_disk_ends_the_recording_with_a_sentence_and_files_of_one_length_while_audio_goes_on(
