@@ -183,7 +183,7 @@ class Console:
             "model": f"{spec.name} {spec.tier}",
             "models": self.models.choices(),
             "rate": engine.stream.rate,
-            "latency": engine.latency.lines(),
+            "latency": engine.latency.rows(),
             "latency_ms": 1000.0 * engine.latency.frames / engine.stream.rate,
         }
 

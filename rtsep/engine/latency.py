@@ -55,13 +55,18 @@ class LatencyBudget(msgspec.Struct, frozen=True):
         """Latency from the converter's input to its output."""
         return self.frames + sum(term.frames for term in self.device_terms)
 
-    def lines(self) -> list[str]:
-        """The budget as text: a line per term, then the sums."""
+    def rows(self) -> list[tuple[str, int]]:
+        """Names and frames: the terms, then the sums."""
         rows = [(term.name, term.frames) for term in self.terms]
         rows.append(("rtsep, input to output", self.frames))
         if self.device_terms:
             rows += [(term.name, term.frames) for term in self.device_terms]
             rows.append(("from converter to converter", self.total_frames))
+        return rows
+
+    def lines(self) -> list[str]:
+        """The budget as text, in columns."""
+        rows = self.rows()
         width = max(len(name) for name, _ in rows) + 1
         return [f"{name:<{width}}{frames:>6} frames {frames_to_ms(frames, self.rate):>7.1f} ms" for name, frames in rows]
 

@@ -1,6 +1,6 @@
 // The page: connects, builds itself from what the engine says of itself, and shows what it hears.
 
-import { dbText, decibels } from "/controls.js";
+import { dbText, decibels, element } from "/controls.js";
 import { Link } from "/link.js";
 import { ModelList } from "/models.js";
 import { Spectrogram } from "/spectrogram.js";
@@ -70,7 +70,8 @@ function describe(detail) {
   models.offer(detail.models);
   models.show(detail.model);
   strips.showMade(detail.made);
-  put("budget", detail.latency.join("\n") || "A song waits for its stems: no delay.");
+  $("budget").replaceChildren(...detail.latency.map(([name, frames]) => element("tr", {},
+    element("td", {}, name), element("td", {}, `${frames} frames`), element("td", {}, `${(1000 * frames / detail.rate).toFixed(1)} ms`))));
 }
 
 link.addEventListener("hello", ({ detail }) => {
