@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from typing import Any
 
@@ -63,6 +64,11 @@ def test_a_callback_neither_allocates_nor_raises_nor_calls_anybody_by_name(reach
 )
 def test_words_between_threads_are_loaded_and_stored_atomically(reached: Reached, word: str) -> None:
     assert re.search(word, reached.code)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the word that switches denormals off is SSE's")
+def test_a_callback_switches_denormals_off_and_gives_back_what_was_set(reached: Reached) -> None:
+    assert len(re.findall(r"call void @llvm\.x86\.sse\.ldmxcsr", reached.code)) >= 2
 
 
 @pytest.mark.parametrize("listener", [jack_latency, jack_block_size, jack_xrun, jack_freewheel, jack_wire])
