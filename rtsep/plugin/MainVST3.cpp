@@ -1,4 +1,5 @@
-// DPF's VST3 plug-in, and what it leaves out: process_mode, by which a host says that it exports (see HostMode.hpp).
+// DPF's VST3 plug-in, and what it leaves out (see HostMode.hpp): process_mode, by which a host says that it exports, and every output
+// bus but the first.
 //
 // Interfaces of DPF's VST3 objects are tables of functions in the objects themselves, so one entry of each is replaced as it comes
 // into being: the factory's create_instance, the component's query_interface, the processor's process.
@@ -7,15 +8,30 @@
 #include "DistrhoPluginMain.cpp"
 #undef GetPluginFactory
 
+#include <algorithm>
+
 #include "HostMode.hpp"
 
 START_NAMESPACE_DISTRHO
 
 namespace {
 
+constexpr int32_t SIDES = 2;
+constexpr int32_t BUSES = DISTRHO_PLUGIN_NUM_OUTPUTS / SIDES;
+
 v3_result V3_API process(void *self, v3_process_data *data) {
+    float *outputs[BUSES * SIDES] = {};
+    for (int32_t bus = 0; data->outputs != nullptr && bus < std::min(data->num_output_buses, BUSES); ++bus) {
+        v3_audio_bus_buffers &wanted = data->outputs[bus];
+        wanted.channel_silence_bitset = 0;
+        for (int32_t side = 0; wanted.channel_buffers_32 != nullptr && side < std::min(wanted.num_channels, SIDES); ++side)
+            outputs[SIDES * bus + side] = wanted.channel_buffers_32[side];
+    }
+    rtsep::hostOutputs = outputs;
     rtsep::hostExports = data->process_mode == V3_OFFLINE;
-    return dpf_audio_processor::process(self, data);
+    const v3_result result = dpf_audio_processor::process(self, data);
+    rtsep::hostOutputs = nullptr;
+    return result;
 }
 
 v3_result V3_API queryInterface(void *self, const v3_tuid iid, void **found) {

@@ -13,6 +13,7 @@
 
 __thread bool rtsep::hostExports = false;
 __thread bool rtsep::hostBeginsAnew = false;
+__thread float *const *rtsep::hostOutputs = nullptr;
 
 START_NAMESPACE_DISTRHO
 
@@ -161,12 +162,13 @@ protected:
             link.beginStream();
         }
         const bool offline = hostExports || values[P_OFFLINE] > 0.5f;
+        float *const *wanted = hostOutputs ? hostOutputs : outputs;
         for (uint32_t done = 0; done < frames;) {
             const uint32_t n = std::min<uint32_t>(frames - done, MAX_BLOCK);
             const float *in[CHANNELS] = {inputs[0] + done, inputs[1] + done};
             float *out[OUTPUTS];
             for (uint32_t row = 0; row < OUTPUTS; ++row)
-                out[row] = row < DISTRHO_PLUGIN_NUM_OUTPUTS ? outputs[row] + done : unheard[row];
+                out[row] = row < DISTRHO_PLUGIN_NUM_OUTPUTS && wanted[row] ? wanted[row] + done : unheard[row];
             link.process(in, out, n, faders, int64_t(values[P_TIER] + 0.5f), offline);
             done += n;
         }
@@ -177,7 +179,7 @@ private:
     EngineLink link;
     std::atomic<float> values[PARAMETERS];
     bool active = false;
-    float unheard[OUTPUTS][MAX_BLOCK] = {};  // rows that the stereo plug-in does not give out
+    float unheard[OUTPUTS][MAX_BLOCK] = {};  // rows that nobody wants
 
     DISTRHO_DECLARE_NON_COPYABLE_WITH_LEAK_DETECTOR(RtsepPlugin)
 };

@@ -62,9 +62,10 @@ def test_four_stems_on_four_buses_add_up_to_the_song(
     np.testing.assert_array_equal(session.export(), quiet)
 
 
+@pytest.mark.parametrize(("name", "kind"), [(STEMS, "LV2"), (VST3_STEMS, "VST3")])
 def test_a_stem_that_is_muted_in_the_plug_in_is_missing_on_its_bus(
-    plugins: Path, bridge: Bridge, tmp_path: Path, quiet: NDArray[np.float32]
+    plugins: Path, bridge: Bridge, tmp_path: Path, quiet: NDArray[np.float32], name: str, kind: str
 ) -> None:
     session = ardour.Session(tmp_path / "daw", quiet, plugins)
-    session.add((STEMS, "LV2", ("Drums mute",)), buses=("vocals", "drums", "bass"))
+    session.add((name, kind, ("Drums mute",)), buses=("vocals", "drums", "bass"))
     np.testing.assert_array_equal(session.export(), quiet * np.float32(5 / 8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pedalboard
 import pytest
 from numpy.typing import NDArray
 
+from rtsep.models.passthrough import SHARES
 from tests.plugin.conftest import Bridge
 
 Audio = NDArray[np.float32]
@@ -47,6 +49,19 @@ def test_a_vst3_is_told_of_an_export_by_its_host(plugins: Path, bridge: Bridge, 
     plugin.vocals_mute = True
     out = through(plugin, music, 512)
     np.testing.assert_array_equal(out, late(out, music, plugin.reported_latency_samples) / 2)
+
+
+def test_every_output_bus_of_the_vst3_has_its_stem(plugins: Path, bridge: Bridge, tmp_path: Path) -> None:
+    """Pedalboard has the first bus only, so here is a host that has all; what goes in counts frames from 1."""
+    probe, frames = tmp_path / "probe", 16_384
+    source = Path(__file__).with_name("vst3_probe.cpp")
+    subprocess.run(["g++", "-std=gnu++17", "-I", "/usr/share/dpf/distrho/src", source, "-o", probe, "-ldl"], check=True)
+    plugin = plugins / "rtsep-stems.vst3/Contents/x86_64-linux/rtsep-stems.so"
+    done = subprocess.run([probe, plugin, str(frames), "512"], capture_output=True, text=True, check=True)
+    rows = [tuple(map(float, line.split())) for line in done.stdout.splitlines()]
+    latency = rows[0][0]
+    shares = (share for share in (1.0, *SHARES.values()) for _ in range(2))
+    assert rows == [(latency, latency, share, share * (frames - latency)) for share in shares]
 
 
 @pytest.mark.parametrize("name", ["rtsep-stereo.vst3", "rtsep-stems.vst3"])
