@@ -8,17 +8,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rtsep.control import commands as ask
 from rtsep.control.params import PARAMS, Param, add_params
+from rtsep.control.web.frames import BANDS
 from rtsep.control.web.launcher import MixerPage
 from rtsep.models import registry
 from rtsep.realtime import layout as at
 from rtsep.realtime.midi import receive
 from rtsep.stems import STEMS
 from tests.web.browser import PROGRAM, Browser, Tab
-from tests.web.conftest import Show
+from tests.web.conftest import TONE_HZ, Show
 
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="needs the Debian package chromium")
 
@@ -249,6 +251,40 @@ def test_recording_is_switched_by_hand_and_by_a_learned_button(page: Tab, show: 
     assert all((take / "mix.wav").stat().st_size > 44 for take in takes)
 
 
+def spectrogram_shows_the_tone(tab: Tab) -> None:
+    band = int(BANDS * np.log(TONE_HZ / 40) / np.log(18_000 / 40))
+    y = 191 - 2 * band  # two rows of pixels to a band
+    colour = "[...document.getElementById('spectrogram').getContext('2d').getImageData({x}, {y}, 1, 1).data]"
+    now, before, octave_up = (colour.format(x=x, y=row) for x, row in ((479, y), (449, y), (479, y - 22)))
+    grey, rose = "(([r, g, b]) => r > 100 && r < g && g < b)", "(([r, g, b]) => r > 100 && r > 1.4 * g)"
+    for choice, mask, looks in (("input", True, grey), ("vocals", True, rose), ("vocals", False, rose), ("mix", True, grey)):
+        source = ["input", *STEMS, "mix"].index(choice)
+        tab.run(f"document.querySelectorAll('#sources input')[{source}].click()")
+        tab.run(f"if (document.getElementById('mask').checked !== {str(mask).lower()}) document.getElementById('mask').click()")
+        tab.wait_for(f"{looks}({now}) && {looks}({before})")  # it scrolls
+        assert max(tab.run(octave_up)[:3]) < 60
+    tab.run("document.querySelectorAll('#sources input')[2].click()")  # drums: a sixth of the power
+    tab.wait_for(f"(([r, g, b]) => r > 30 && r > 1.1 * b && r < 1.5 * b)({now})")
+
+
+def test_a_meter_holds_its_peak_and_lets_it_fall(page: Tab) -> None:
+    said = page.run(
+        """
+        import("/meter.js").then(({ Meter }) => {
+          const meter = new Meter("Test", 0);
+          const levels = (both) => ({ peaks: both, rms: both, truePeaks: both, loudness: [-20, -20, -20] });
+          const at = (peak, now) => {
+            meter.draw(levels([peak, peak]), now);
+            return [meter.peak.textContent, meter.between.textContent];
+          };
+          return [at(0.1, 1000), at(0.001, 1500), at(0.001, 2600), at(0.001, 2900), at(0.2, 3200)];
+        })
+        """
+    )
+    assert [peak for peak, _ in said] == ["-20.0", "-20.0", "-20.0", "-60.0", "-14.0"]
+    assert [highest for _, highest in said] == ["-20.0"] * 4 + ["-14.0"]
+
+
 def test_a_tier_is_chosen_on_the_page_while_audio_goes_on(browser: Browser, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = registry.find("spleeter-2stems")[0].package.partition("==")[0]
     monkeypatch.setitem(sys.modules, package, None)  # as if its weights were not here
@@ -258,6 +294,7 @@ def test_a_tier_is_chosen_on_the_page_while_audio_goes_on(browser: Browser, home
         pill = "document.getElementById('pill').textContent"
         tab.wait_for(f"{pill} === 'Separated'")
         assert tab.run("document.getElementById('model').value") == "passthrough 12ms"
+        spectrogram_shows_the_tone(tab)
         lacking = "[...document.querySelectorAll('#model option:disabled')]"
         assert "rtsep models pull" in tab.run(f"{lacking}[0].title")
         cycles = int(show.engine.segment.header[at.CYCLES])
@@ -272,6 +309,9 @@ def test_a_tier_is_chosen_on_the_page_while_audio_goes_on(browser: Browser, home
         latency = 1000 * show.engine.latency.frames / show.engine.stream.rate
         tab.wait_for(f"document.getElementById('latency').textContent === '{latency:.1f} ms'")
         tab.wait_for(f"document.getElementById('budget').textContent.includes('{latency:.1f} ms')")
+        show.engine.segment.header[at.LATE_HOPS] += 1
+        tab.wait_for("document.getElementById('late').dataset.warn === 'yes'")
+        tab.wait_for("document.getElementById('late').dataset.warn === 'no'", seconds=60)  # 5 s after the last one
         refused = show.hands.console.execute(ask.ModelChange("cascade"))
         assert "rtsep models pull" in refused.error
         show.hands.console.execute(ask.ModelChange("", "3ms"))  # somebody else
