@@ -15,6 +15,7 @@ from rtsep.control.params import ParamStore
 from rtsep.control.web.launcher import MixerPage, PageAddress
 from rtsep.engine.session import Engine
 from rtsep.io.null import NullBackend
+from tests.web.browser import Browser, Tab
 
 TONE_HZ = 750.0
 TONE = (0.1 * np.sin(2 * np.pi * TONE_HZ / 48_000 * np.arange(4096)))[None].repeat(2, axis=0).astype(np.float32)
@@ -78,3 +79,16 @@ def open_show(home: Path) -> Iterator[Show]:
     running = Show(listen="0.0.0.0")  # noqa: S104  that is what is tested
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
+def ready(browser: Browser, show: Show, *, width: int, height: int) -> Tab:
+    tab = browser.open(show.page.url, width=width, height=height)
+    tab.wait_for("document.querySelectorAll('.strip').length === 5")
+    tab.wait_for("document.querySelector('.fader').hasAttribute('aria-valuetext')")
+    return tab

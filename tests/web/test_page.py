@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from rtsep.control import commands as ask
 from rtsep.control.params import PARAMS, Param, add_params
-from rtsep.control.web.frames import BANDS
 from rtsep.control.web.launcher import MixerPage
-from rtsep.models import registry
 from rtsep.realtime import layout as at
 from rtsep.realtime.midi import receive
 from rtsep.stems import STEMS
 from tests.web.browser import PROGRAM, Browser, Tab
-from tests.web.conftest import TONE_HZ, Show
+from tests.web.conftest import Show, ready
 
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="needs the Debian package chromium")
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("profile")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def page(browser: Browser, show: Show) -> Tab:
     return ready(browser, show, width=1280, height=800)
-
-
-def ready(browser: Browser, show: Show, *, width: int, height: int) -> Tab:
-    tab = browser.open(show.page.url, width=width, height=height)
-    tab.wait_for("document.querySelectorAll('.strip').length === 5")
-    tab.wait_for("document.querySelector('.fader').hasAttribute('aria-valuetext')")
-    return tab
 
 
 OVERLAPS = """
@@ -251,22 +233,6 @@ def test_recording_is_switched_by_hand_and_by_a_learned_button(page: Tab, show: 
     assert all((take / "mix.wav").stat().st_size > 44 for take in takes)
 
 
-def spectrogram_shows_the_tone(tab: Tab) -> None:
-    band = int(BANDS * np.log(TONE_HZ / 40) / np.log(18_000 / 40))
-    y = 191 - 2 * band  # two rows of pixels to a band
-    colour = "[...document.getElementById('spectrogram').getContext('2d').getImageData({x}, {y}, 1, 1).data]"
-    now, before, octave_up = (colour.format(x=x, y=row) for x, row in ((479, y), (449, y), (479, y - 22)))
-    grey, rose = "(([r, g, b]) => r > 100 && r < g && g < b)", "(([r, g, b]) => r > 100 && r > 1.4 * g)"
-    for choice, mask, looks in (("input", True, grey), ("vocals", True, rose), ("vocals", False, rose), ("mix", True, grey)):
-        source = ["input", *STEMS, "mix"].index(choice)
-        tab.run(f"document.querySelectorAll('#sources input')[{source}].click()")
-        tab.run(f"if (document.getElementById('mask').checked !== {str(mask).lower()}) document.getElementById('mask').click()")
-        tab.wait_for(f"{looks}({now}) && {looks}({before})")  # it scrolls
-        assert max(tab.run(octave_up)[:3]) < 60
-    tab.run("document.querySelectorAll('#sources input')[2].click()")  # drums: a sixth of the power
-    tab.wait_for(f"(([r, g, b]) => r > 30 && r > 1.1 * b && r < 1.5 * b)({now})")
-
-
 def test_a_meter_holds_its_peak_and_lets_it_fall(page: Tab) -> None:
     said = page.run(
         """
@@ -283,42 +249,6 @@ def test_a_meter_holds_its_peak_and_lets_it_fall(page: Tab) -> None:
     )
     assert [peak for peak, _ in said] == ["-20.0", "-20.0", "-20.0", "-60.0", "-14.0"]
     assert [highest for _, highest in said] == ["-20.0"] * 4 + ["-14.0"]
-
-
-def test_a_tier_is_chosen_on_the_page_while_audio_goes_on(browser: Browser, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = registry.find("spleeter-2stems")[0].package.partition("==")[0]
-    monkeypatch.setitem(sys.modules, package, None)  # as if its weights were not here
-    show = Show(started=True)
-    try:
-        tab = ready(browser, show, width=1280, height=800)
-        pill = "document.getElementById('pill').textContent"
-        tab.wait_for(f"{pill} === 'Separated'")
-        assert tab.run("document.getElementById('model').value") == "passthrough 12ms"
-        spectrogram_shows_the_tone(tab)
-        lacking = "[...document.querySelectorAll('#model option:disabled')]"
-        assert "rtsep models pull" in tab.run(f"{lacking}[0].title")
-        cycles = int(show.engine.segment.header[at.CYCLES])
-        tab.run("document.getElementById('model').focus()")
-        tab.press("ArrowDown")
-        tab.wait_for("document.getElementById('notice').textContent.includes('passthrough 46ms is loading')")
-        tab.wait_for(f"{pill} === 'Loading'")
-        tab.wait_for("document.getElementById('reason').textContent.includes('dry is heard')")
-        tab.wait_for(f"{pill} === 'Separated'")
-        assert show.engine.spec.tier == "46ms"
-        assert show.engine.segment.header[at.CYCLES] > cycles
-        latency = 1000 * show.engine.latency.frames / show.engine.stream.rate
-        tab.wait_for(f"document.getElementById('latency').textContent === '{latency:.1f} ms'")
-        tab.wait_for(f"document.getElementById('budget').textContent.includes('{latency:.1f} ms')")
-        show.engine.segment.header[at.LATE_HOPS] += 1
-        tab.wait_for("document.getElementById('late').dataset.warn === 'yes'")
-        tab.wait_for("document.getElementById('late').dataset.warn === 'no'", seconds=60)  # 5 s after the last one
-        refused = show.hands.console.execute(ask.ModelChange("cascade"))
-        assert "rtsep models pull" in refused.error
-        show.hands.console.execute(ask.ModelChange("", "3ms"))  # somebody else
-        tab.wait_for("document.getElementById('model').value === 'passthrough 3ms'")
-        assert not tab.errors
-    finally:
-        show.stop()
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 800)])
