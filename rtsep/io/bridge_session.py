@@ -145,6 +145,7 @@ class PluginSession:
             self.supervisor.swap(order, lambda: self._lay_out(wanted, request))
             return
         header[at.READY] = 0
+        header[at.BRIDGE_STATE] = at.BRIDGE_LOADING  # before the answer, or the plug-in's first blocks would see no engine
         header[at.EPOCH] += 1  # nothing that an earlier bridge has published is played with the new layout
         self._lay_out(wanted, request)
         self.supervisor = Supervisor(self.segment, order, on_event=self._say, command=wanted.effects.worker)

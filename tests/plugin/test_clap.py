@@ -80,6 +80,14 @@ def test_without_an_engine_the_input_comes_delayed(plugin: ClapPlugin, music: Au
     plugin.deactivate()
 
 
+def test_an_engine_that_has_answered_is_shown_from_the_first_block_on(plugin: ClapPlugin, bridge: Bridge, music: Audio) -> None:
+    plugin.activate(RATE, 256)
+    plugin.process(music[:, :256])
+    assert plugin["Engine"] >= 1
+    assert b"No engine" not in plugin.save()
+    plugin.deactivate()
+
+
 def test_an_export_without_any_switch_has_no_hole(plugin: ClapPlugin, place: Path, music: Audio) -> None:
     """The plug-in notices by itself that the host is faster than time; with 70 ms of latency from the first hop on."""
     bridge = Bridge(place, "--model", "passthrough", "--tier", "46ms")
