@@ -17,12 +17,14 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import UDPClient
 
-from rtsep.config import Rig
+from rtsep.config import OscTable, Rig
 from rtsep.control.console import Console
+from rtsep.control.hands import Hands
 from rtsep.control.osc import OscServer
 from rtsep.control.osc_codec import MAX_DATAGRAM, Message, OscError, decode, encode
 from rtsep.control.params import PARAMS
 from rtsep.engine.session import Engine, StreamFormat
+from rtsep.errors import DeviceError
 from rtsep.realtime import layout as at
 from rtsep.stems import STEMS
 
@@ -252,3 +254,12 @@ def test_the_datagram_that_hangs_others_does_nothing_here(hall: Hall) -> None:
     hall.send("/rtsep/stem/vocals/gain_db", -1.0)
     hall.stands("stem.vocals.gain_db", -1.0)
     assert len([text for text in hall.told if "dropped" in text]) == 1
+
+
+def test_nobody_listens_unless_a_rig_says_so_and_then_on_this_machine_only(
+    hall: Hall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RTSEP_HOME", str(tmp_path))
+    assert Hands(hall.engine, Rig(), tell=hall.told.append).osc is None
+    with pytest.raises(DeviceError, match=f"127.0.0.1, port {hall.server.port}"):  # taken, on this machine
+        Hands(hall.engine, Rig(osc=OscTable(port=hall.server.port)), tell=hall.told.append)
