@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from rtsep.io.jack_client import quiet_stderr
-from rtsep.realtime.midi import receive
+from rtsep.realtime.midi import is_whole, receive
 from rtsep.realtime.segment import Context
 
 RESCAN_S = 0.25
@@ -150,7 +150,7 @@ class MidiEars:
 def _handing(name: str, on_message: Callable[[str, tuple[int, int, int]], None]) -> Callable[..., None]:
     def callback(event: tuple[list[int], float], _data: Any = None) -> None:
         message = event[0]
-        if len(message) in (2, 3):
+        if is_whole(message[0], len(message)):
             on_message(name, (message[0], message[1], message[2] if len(message) == 3 else 0))
 
     return callback
@@ -248,7 +248,7 @@ class MidiListener:
 
     def _receive(self, event: tuple[list[int], float], _data: Any = None) -> None:
         message = event[0]
-        if len(message) in (2, 3):
+        if is_whole(message[0], len(message)):
             receive(self._context.words, message[0], message[1], message[2] if len(message) == 3 else 0)
 
     def stop(self) -> None:

@@ -21,7 +21,7 @@ from rtsep.realtime.atomics import (
     restore_float_mode,
 )
 from rtsep.realtime.block import advance, listen, playable, process, wait_for_model
-from rtsep.realtime.midi import receive
+from rtsep.realtime.midi import is_whole, receive
 from rtsep.realtime.mixer import render
 from rtsep.realtime.two_clocks import WORDS as BRIDGE_WORDS
 from rtsep.realtime.two_clocks import deliver
@@ -56,7 +56,7 @@ def _jack_block(ctx, n):  # type: ignore[no-untyped-def]
         if call_i32_of_i64_i64_u32(ctx[at.F_MIDI_GET], event_address, midi, np.uint32(i)) != 0:
             continue
         event = carray(as_int64(event_address), 3)  # jack_midi_event_t: uint32 time, size_t size, pointer to bytes
-        if event[1] != 3 and event[1] != 2:
+        if event[1] < 2 or not is_whole(np.int64(carray(as_uint8(event[2]), 1)[0]), event[1]):
             continue
         frame = min(np.int64(event[0] & 0xFFFFFFFF), there)
         if frame > done:

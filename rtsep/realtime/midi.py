@@ -193,6 +193,12 @@ def _control(ctx, channel, number, value):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
+def is_whole(status, size):  # type: ignore[no-untyped-def]
+    """Whether a channel message of `size` bytes is complete: one that is cut off would move a fader to its end."""
+    return size == (2 if status & 0xE0 == 0xC0 else 3)  # a program or a pressure has no third byte
+
+
+@njit(nogil=True, error_model="numpy", cache=True)
 def receive(ctx, status, number, value):  # type: ignore[no-untyped-def]
     """Apply one channel message; anything else is ignored.
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import jack
 import numpy as np
 import pytest
 import rtmidi
@@ -95,6 +96,35 @@ def test_after_a_flood_of_ten_thousand_messages_a_second_the_last_one_holds(jack
     finally:
         sender.close_port()
         sender.delete()
+
+
+RUBBISH = (b"\xb0", b"\xb0\x07", b"\x07\x7f", b"\xf8", b"\xf0" + bytes(9000) + b"\xf7", b"\xff\xff\xff", b"\xb0\x07\x7f\x7f")
+"""Cut off, without a status, a clock, a long sysex, three times reset, one byte too many."""
+
+
+@pytest.mark.jack
+def test_rubbish_by_midi_moves_nothing_and_what_follows_is_heard(jack_engine: Engine) -> None:
+    header, params = jack_engine.segment.header, jack_engine.segment.params
+    before, waiting = float(params[at.GAIN]), list(RUBBISH)
+    client = jack.Client("rubbish", no_start_server=True)
+    port = client.midi_outports.register("out")
+
+    @client.set_process_callback
+    def process(_frames: int) -> None:
+        port.clear_buffer()
+        if waiting:
+            port.write_midi_event(0, waiting[0])
+            del waiting[0]
+
+    with client:
+        client.connect("rubbish:out", "engine:midi_in")
+        waiting += RUBBISH  # the first ones may have gone before the wire was there
+        assert eventually(lambda: not waiting)
+        cycles = int(header[at.CYCLES])
+        assert eventually(lambda: int(header[at.CYCLES]) > cycles + 4)
+        assert float(params[at.GAIN]) == before
+        waiting.append(b"\xb0\x07\x40")
+        assert eventually(lambda: float(params[at.GAIN]) != before)
 
 
 def test_nothing_that_plays_looks_at_the_clock_on_the_wall() -> None:
