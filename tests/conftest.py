@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -27,6 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Keep the user's cache and state out of it; converted weights and compiled code last from one run to the next."""
     assert config.cache is not None
     os.environ["RTSEP_HOME"] = str(config.cache.mkdir("rtsep-home"))
+    # A shell that starts a job in the background has it ignore Ctrl-C, and so would every program under test.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
