@@ -77,8 +77,9 @@ def _run_command(name: str, words: list[str]) -> int:
     if name not in COMMANDS:
         raise UsageError(f'There is no command "{name}".{nearest(name, COMMANDS)} Commands: {", ".join(COMMANDS)}.')
     module = importlib.import_module(f"rtsep.commands.{name}")
-    parser = argparse.ArgumentParser(prog=f"rtsep {name}", description=module.__doc__, allow_abbrev=False,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=f"rtsep {name}", description=module.__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     module.add_arguments(parser)
     code: int = module.run(parser.parse_args(words))
     return code

@@ -44,16 +44,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--stems", metavar="A,B", help="write only these stems")
     which.add_argument("--two-stems", metavar="STEM", help="write STEM and no_STEM, the sum of all others")
     parser.add_argument("-o", "--output", type=Path, default=Path("stems"), metavar="DIR", help="folder (default: stems)")
-    parser.add_argument("--filename", default=DEFAULT_PATTERN, metavar="PATTERN",
-                        help=f'names inside the folder (default: "{DEFAULT_PATTERN}"; also '
-                             f"{', '.join(f'{{{name}}}' for name in PLACEHOLDERS if f'{{{name}}}' not in DEFAULT_PATTERN)})")
+    parser.add_argument(
+        "--filename",
+        default=DEFAULT_PATTERN,
+        metavar="PATTERN",
+        help=f'names inside the folder (default: "{DEFAULT_PATTERN}"; also '
+        f"{', '.join(f'{{{name}}}' for name in PLACEHOLDERS if f'{{{name}}}' not in DEFAULT_PATTERN)})",
+    )
     parser.add_argument("--format", default="wav", metavar="TYPE", help=f"{', '.join(FORMATS)} (default: wav)")
     depth = parser.add_mutually_exclusive_group()
     for name in ("int16", "int24", "float32"):
-        depth.add_argument(f"--{name}", dest="samples", action="store_const", const=name,
-                           help=f"{name} samples{' (default)' if name == 'int24' else ''}")
-    parser.add_argument("--clip-mode", choices=CLIP_MODES, default="rescale",
-                        help="stems above full scale, unless float: turn all stems of the song down together, or cut the peaks")
+        depth.add_argument(
+            f"--{name}",
+            dest="samples",
+            action="store_const",
+            const=name,
+            help=f"{name} samples{' (default)' if name == 'int24' else ''}",
+        )
+    parser.add_argument(
+        "--clip-mode",
+        choices=CLIP_MODES,
+        default="rescale",
+        help="stems above full scale, unless float: turn all stems of the song down together, or cut the peaks",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there; otherwise they are kept")
     parser.add_argument("--json", action="store_true", help="print one JSON list of what was done instead of paths")
 

@@ -91,9 +91,9 @@ def score(separation: Separation, bsseval: bool) -> list[Score]:
     ]
 
 
-def summary(scores: Sequence[Score], value: Callable[[Score], float | None], over: Callable[[list[float]], float]) -> dict[
-    str, dict[str, float]
-]:
+def summary(
+    scores: Sequence[Score], value: Callable[[Score], float | None], over: Callable[[list[float]], float]
+) -> dict[str, dict[str, float]]:
     """Summarise over songs.
 
     Args:

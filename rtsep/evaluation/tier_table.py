@@ -83,8 +83,7 @@ def markdown(rows: Sequence[Row], mix_sdr_db: float) -> str:
     ]
     for row in rows:
         latency = "whole file" if row.latency_ms is None else f"{row.latency_ms:.1f} ms"
-        lines.append(f"| `{row.model}` | `{row.tier}` | {latency} | {row.vocals_sdr_db:.1f} dB "
-                     f"| {row.real_time_factor:.0%} |")
+        lines.append(f"| `{row.model}` | `{row.tier}` | {latency} | {row.vocals_sdr_db:.1f} dB | {row.real_time_factor:.0%} |")
     lines += [
         "",
         f"Measured by `tools/tier_table` on the 6 s excerpt in PyPI's `stempeg`, from a cold start (the mix itself as "
@@ -109,14 +108,21 @@ def insert(page: str, table: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and write if asked to."""
     parser = argparse.ArgumentParser(prog="tools/tier_table", description="Measure the README's table of tiers.")
-    parser.add_argument("--write", type=Path, nargs="?", const=Path("README.md"), metavar="PAGE",
-                        help="put the table between the markers of this page (README.md)")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        nargs="?",
+        const=Path("README.md"),
+        metavar="PAGE",
+        help="put the table between the markers of this page (README.md)",
+    )
     args = parser.parse_args(argv)
     try:
         mix, vocals, rate = excerpt()
         rows = [
             measure(card.name, tier.name, mix, vocals, rate)
-            for card in registry.catalogue() if card.name != NOT_A_MODEL
+            for card in registry.catalogue()
+            if card.name != NOT_A_MODEL
             for tier in card.tiers
         ]
         table = markdown(rows, utterance_sdr(vocals, mix))

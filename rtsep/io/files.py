@@ -22,8 +22,7 @@ from rtsep.io import ffmpeg, promises
 MIN_RATE_HZ = 8_000
 MAX_RATE_HZ = 192_000
 SUFFIXES = frozenset(
-    {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".caf", ".w64", ".rf64", ".au"}
-    | ffmpeg.SUFFIXES
+    {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".caf", ".w64", ".rf64", ".au"} | ffmpeg.SUFFIXES
 )
 """What counts as a song when a folder is given."""
 
@@ -60,9 +59,7 @@ class _SoundfileDecoder:
             block: Audio = self._handle.read(frames, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             at = _clock(self._handle.tell() / self.rate)
-            raise AudioFileError(
-                f"{self._path} is damaged or cut off after {at}. Copy it again from its source."
-            ) from error
+            raise AudioFileError(f"{self._path} is damaged or cut off after {at}. Copy it again from its source.") from error
         return block
 
     def close(self) -> None:

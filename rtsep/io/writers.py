@@ -133,9 +133,7 @@ class AudioWriter:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
             self.commit()
         else:
@@ -184,9 +182,7 @@ class AudioWriter:
                 self._temporary.unlink()
 
     def _failed(self) -> AudioFileError:
-        return AudioFileError(
-            f"{self.path} could not be written after {self.frames} frames. Is the disk full? Nothing was kept."
-        )
+        return AudioFileError(f"{self.path} could not be written after {self.frames} frames. Is the disk full? Nothing was kept.")
 
 
 def quantise(samples: NDArray[np.float32], bits: int) -> NDArray[np.int32]:

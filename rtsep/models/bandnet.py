@@ -122,8 +122,7 @@ class BandNet(nn.Module):
         self.register_buffer("feature_mean", torch.zeros(config.masked_bins, FEATURES))
         self.register_buffer("feature_scale", torch.ones(config.masked_bins, FEATURES))
         self.encoders = nn.ParameterList(
-            nn.Parameter(torch.randn(count, bins * FEATURES, width) * (bins * FEATURES) ** -0.5)
-            for count, bins in config.bands
+            nn.Parameter(torch.randn(count, bins * FEATURES, width) * (bins * FEATURES) ** -0.5) for count, bins in config.bands
         )
         self.band_bias = nn.Parameter(torch.zeros(config.band_count, width))
         self.stack = nn.ModuleList(Block(config.band_count, width, config.hidden) for _ in range(config.blocks))

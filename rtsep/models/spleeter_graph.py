@@ -47,8 +47,9 @@ class _Graph:
         """Refer to a tensor of the safetensors file; `shape` may add axes of length one."""
         entry = self._header[name]
         begin, end = entry["data_offsets"]
-        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape or entry["shape"],
-                             data_location=TensorProto.EXTERNAL)
+        tensor = TensorProto(
+            name=name, data_type=TensorProto.FLOAT, dims=shape or entry["shape"], data_location=TensorProto.EXTERNAL
+        )
         for key, value in (("location", self._file), ("offset", self._data + begin), ("length", end - begin)):
             tensor.external_data.add(key=key, value=str(value))
         self.tensors.append(tensor)
@@ -61,8 +62,10 @@ class _Graph:
 
     def newest(self, x: str, count: int, name: str) -> str:
         """Keep the last `count` frames."""
-        bounds = [self.constant(f"{name}.{key}", [value], TensorProto.INT64)
-                  for key, value in (("from", -count), ("to", 2**31), ("axis", 2))]
+        bounds = [
+            self.constant(f"{name}.{key}", [value], TensorProto.INT64)
+            for key, value in (("from", -count), ("to", 2**31), ("axis", 2))
+        ]
         return self.add("Slice", [x, *bounds], name)
 
 
@@ -75,8 +78,9 @@ def _unet(graph: _Graph, net: str, needed: list[int] | None, newest: int | None)
             x = graph.affine(x, f"{net}.down_norm.{stage - 1}", channels)
             x = graph.add("LeakyRelu", [x], f"{net}.down.{stage}.active", alpha=LEAK)
         name = f"{net}.down.{stage}"
-        x = graph.add("Conv", [x, graph.weight(f"{name}.weight"), graph.weight(f"{name}.bias")], name,
-                      strides=[2, 2], pads=[1, 1, 2, 2])
+        x = graph.add(
+            "Conv", [x, graph.weight(f"{name}.weight"), graph.weight(f"{name}.bias")], name, strides=[2, 2], pads=[1, 1, 2, 2]
+        )
         skips.append(x)
     for stage, (_, channels) in enumerate(UP):
         depth, name = len(UP) - stage, f"{net}.up.{stage}"
@@ -86,13 +90,23 @@ def _unet(graph: _Graph, net: str, needed: list[int] | None, newest: int | None)
             skip = graph.newest(skip, needed[depth], f"{name}.skip") if stage else ""
         if stage:
             x = graph.add("Concat", [skip, x], f"{name}.joined", axis=1)
-        x = graph.add("ConvTranspose", [x, graph.weight(f"{name}.weight"), graph.weight(f"{name}.bias")], name,
-                      strides=[2, 2], pads=[1, 1, 2, 2])
+        x = graph.add(
+            "ConvTranspose",
+            [x, graph.weight(f"{name}.weight"), graph.weight(f"{name}.bias")],
+            name,
+            strides=[2, 2],
+            pads=[1, 1, 2, 2],
+        )
         x = graph.affine(graph.add("Relu", [x], f"{name}.active"), f"{net}.up_norm.{stage}", channels)
     if needed is not None:
         x = graph.newest(x, needed[0], f"{net}.last.newest")
-    x = graph.add("Conv", [x, graph.weight(f"{net}.last.weight"), graph.weight(f"{net}.last.bias")], f"{net}.last",
-                  dilations=[2, 2], pads=[3, 3, 3, 3])
+    x = graph.add(
+        "Conv",
+        [x, graph.weight(f"{net}.last.weight"), graph.weight(f"{net}.last.bias")],
+        f"{net}.last",
+        dilations=[2, 2],
+        pads=[3, 3, 3, 3],
+    )
     if newest is not None:
         x = graph.newest(x, newest, f"{net}.logits")
     return graph.add("Sigmoid", [x], f"{net}.sigmoid")
@@ -119,7 +133,8 @@ def write_graph(weights: Path, *, both: bool, frames: int | None, newest: int | 
     else:
         graph.add("Identity", [vocals], OUTPUT)
     made = helper.make_graph(
-        graph.nodes, "spleeter",
+        graph.nodes,
+        "spleeter",
         [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [1, 2, frames or "frames", BINS])],
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, 2, newest or "frames", BINS])],
         initializer=graph.tensors,

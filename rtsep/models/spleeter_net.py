@@ -58,11 +58,11 @@ class UNet(nn.Module):
         needed = frames_needed(frames, newest)
         for stage, convolution in enumerate(self.up):
             depth = len(UP) - stage
-            x = x[:, :, -needed[depth]:]
+            x = x[:, :, -needed[depth] :]
             if stage:
-                x = torch.cat([skips[depth - 1][:, :, -needed[depth]:], x], dim=1)
+                x = torch.cat([skips[depth - 1][:, :, -needed[depth] :], x], dim=1)
             x = self.up_norm[stage](functional.relu(convolution(x)[:, :, 1:-2, 1:-2]))
-        x = x[:, :, -needed[0]:]
+        x = x[:, :, -needed[0] :]
         return torch.sigmoid(self.last(functional.pad(x, (3, 3, 3, 3)))[:, :, -newest:])
 
 

@@ -20,6 +20,7 @@ UP = ((512, 256), (512, 128), (256, 64), (128, 32), (64, 16), (32, 1))
 LEAK = 0.2
 EPSILON = 1e-10
 
+
 def frames_needed(frames: int, newest: int) -> list[int]:
     """Return how many of the last frames each level must hold to decode the `newest` frames of a segment.
 

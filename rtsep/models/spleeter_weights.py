@@ -57,8 +57,9 @@ def fingerprint(card: ModelCard) -> str:
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
-def ensure(card: ModelCard, shapes: list[Shape], *, progress: weights.Progress, download: bool = False,
-           force: bool = False) -> tuple[Path, weights.Manifest]:
+def ensure(
+    card: ModelCard, shapes: list[Shape], *, progress: weights.Progress, download: bool = False, force: bool = False
+) -> tuple[Path, weights.Manifest]:
     """Convert the weights if that has not been done.
 
     Args:
@@ -88,8 +89,7 @@ def ensure(card: ModelCard, shapes: list[Shape], *, progress: weights.Progress, 
     return target, manifest
 
 
-def _convert(card: ModelCard, shapes: list[Shape], target: Path, download: bool,
-             progress: weights.Progress) -> weights.Manifest:
+def _convert(card: ModelCard, shapes: list[Shape], target: Path, download: bool, progress: weights.Progress) -> weights.Manifest:
     from safetensors.numpy import save
 
     from rtsep.models.spleeter_graph import write_graph
@@ -124,8 +124,7 @@ def read_checkpoint(file: IO[bytes]) -> Tensors:
     import torch
 
     rebuild = np.empty(0).__reduce__()[0]  # numpy 2 moved it; the checkpoints know its old name
-    guests: list[Any] = [(rebuild, "numpy.core.multiarray._reconstruct"), np.ndarray, np.dtype,
-                         type(np.dtype(np.float32))]
+    guests: list[Any] = [(rebuild, "numpy.core.multiarray._reconstruct"), np.ndarray, np.dtype, type(np.dtype(np.float32))]
     try:
         with torch.serialization.safe_globals(guests):
             checkpoint: Tensors = torch.load(file, weights_only=True)

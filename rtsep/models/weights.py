@@ -82,8 +82,7 @@ def verify(target: Path, manifest: Manifest, names: list[str], model: str) -> No
             raise WeightsError(f"{path} is missing. {remedy(model)}")
         actual, expected = sha256(path), manifest.files[name]
         if actual != expected:
-            raise WeightsError(f"{path} was altered or truncated: its sha256 is {actual}, expected {expected}. "
-                               f"{remedy(model)}")
+            raise WeightsError(f"{path} was altered or truncated: its sha256 is {actual}, expected {expected}. {remedy(model)}")
 
 
 def remedy(model: str) -> str:
@@ -110,8 +109,9 @@ def partial(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise WeightsError(f"Could not write {path}: {error.strerror}. Free some space there, or set RTSEP_HOME "
-                           "to a folder with some.") from error
+        raise WeightsError(
+            f"Could not write {path}: {error.strerror}. Free some space there, or set RTSEP_HOME to a folder with some."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -124,8 +124,9 @@ def write_manifest(target: Path, names: list[str], fingerprint: str) -> Manifest
     return manifest
 
 
-def check_shapes(what: str, found: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]],
-                 advice: str = "") -> None:
+def check_shapes(
+    what: str, found: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]], advice: str = ""
+) -> None:
     """Check the tensors of a weights file.
 
     Args:
@@ -141,5 +142,6 @@ def check_shapes(what: str, found: Mapping[str, tuple[int, ...]], wanted: Mappin
         if name not in found:
             raise WeightsError(f"{what} has no tensor {name}. {advice}".rstrip())
         if tuple(found[name]) != tuple(shape):
-            raise WeightsError(f"{what} holds {name} of the wrong shape: {list(found[name])}, "
-                               f"expected {list(shape)}. {advice}".rstrip())
+            raise WeightsError(
+                f"{what} holds {name} of the wrong shape: {list(found[name])}, expected {list(shape)}. {advice}".rstrip()
+            )

@@ -58,9 +58,7 @@ def log_error(error: Tensor, mix_energy: Tensor, weights: Tensor) -> Tensor:
     return (weights * torch.log10(ratio)).sum() / weights.sum()
 
 
-def sdr_loss(
-    masks: Tensor, power: Tensor, cross: Tensor, target_power: Tensor, weights: Tensor, mix_energy: Tensor
-) -> Tensor:
+def sdr_loss(masks: Tensor, power: Tensor, cross: Tensor, target_power: Tensor, weights: Tensor, mix_energy: Tensor) -> Tensor:
     """Log error over the STFT of a chunk, in units of 10 dB."""
     error = (masks * (masks * power - 2.0 * cross) + target_power).sum((1, 3, 4))
     return log_error(error, mix_energy, weights)
@@ -74,9 +72,7 @@ def magnitude_loss(masks: Tensor, power: Tensor, cross: Tensor, weights: Tensor)
     return (difference.mean((1, 3, 4)) * weights).sum() / weights.sum()
 
 
-def waveform_loss(
-    stft: LowDelayStft, masks: Tensor, mix: Tensor, targets: Tensor, weights: Tensor, mix_power: Tensor
-) -> Tensor:
+def waveform_loss(stft: LowDelayStft, masks: Tensor, mix: Tensor, targets: Tensor, weights: Tensor, mix_power: Tensor) -> Tensor:
     """Log error of the played samples of a chunk, in units of 10 dB.
 
     Args:

@@ -29,8 +29,12 @@ class RunWatcher(Watcher):
         self.last_line = time.monotonic()
         self.console = Console(stderr=True)
         self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f} updates"), TimeElapsedColumn(),
-            console=self.console, disable=not self.console.is_terminal,
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f} updates"),
+            TimeElapsedColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
         )
         endless = last_step(recipe.training) >= 1_000_000
         self.task = self.progress.add_task(recipe.name, total=None if endless else last_step(recipe.training), completed=step)

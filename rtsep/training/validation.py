@@ -31,9 +31,7 @@ def song_scores(model: BandNet, stft: LowDelayStft, song: Song, seconds: float, 
 
 def mean_scores(scores: Sequence[dict[str, float]]) -> dict[str, float]:
     """Mean over songs per stem, and their mean as `mean`; stems that no song has are left out."""
-    means = {
-        stem: float(np.mean(values)) for stem in STEMS if (values := [row[stem] for row in scores if stem in row])
-    }
+    means = {stem: float(np.mean(values)) for stem in STEMS if (values := [row[stem] for row in scores if stem in row])}
     return means | {"mean": float(np.mean(list(means.values())))} if means else {}
 
 

@@ -22,8 +22,10 @@ def test_the_list_names_every_tier_with_its_latency(capsys: pytest.CaptureFixtur
     assert max(map(len, listed.splitlines())) <= 120
 
 
-@pytest.mark.parametrize("words", [["models", "--json"], ["models", "info", "spleeter-2stems", "--json"],
-                                   ["models", "--json", "info", "spleeter-2stems"]])
+@pytest.mark.parametrize(
+    "words",
+    [["models", "--json"], ["models", "info", "spleeter-2stems", "--json"], ["models", "--json", "info", "spleeter-2stems"]],
+)
 def test_json_holds_the_same_facts(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 0
     facts = {card["name"]: card for card in json.loads(capsys.readouterr().out)}

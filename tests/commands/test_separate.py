@@ -59,8 +59,17 @@ def test_samples_are_written_as_asked(tmp_path: Path, flag: tuple[str, ...], sub
 
 
 def test_chosen_stems_and_types(tmp_path: Path) -> None:
-    separate(song(tmp_path / "a.wav"), "-o", tmp_path / "out", "--stems", "bass,vocals", "--format", "flac",
-             "--filename", "{stem}-{track}-{model}")
+    separate(
+        song(tmp_path / "a.wav"),
+        "-o",
+        tmp_path / "out",
+        "--stems",
+        "bass,vocals",
+        "--format",
+        "flac",
+        "--filename",
+        "{stem}-{track}-{model}",
+    )
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bass-a-passthrough.flac", "vocals-a-passthrough.flac"]
 
 

@@ -34,7 +34,7 @@ def test_unchanged_spectra_return_the_input_after_the_declared_latency(name: str
     state = stft.init_state((2,), (2,))
     mix = noise(40 * pair.hop)
     out = stft.synthesise(stft.analyse(mix, state), state)
-    assert np.abs(out[:, pair.latency:] - mix[:, : -pair.latency]).max() < 2e-6  # measured 7e-7
+    assert np.abs(out[:, pair.latency :] - mix[:, : -pair.latency]).max() < 2e-6  # measured 7e-7
     assert np.abs(out[:, : pair.latency]).max() < 2e-6
 
 

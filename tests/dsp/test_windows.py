@@ -10,8 +10,8 @@ from rtsep.dsp.windows import WindowPair, hann_pair, low_delay_pair
 
 def coverage(pair: WindowPair) -> np.ndarray:
     """Naive left-hand side of the reconstruction condition, for each frame of a hop."""
-    product = (pair.analysis[-len(pair.synthesis):].astype(float) * pair.synthesis)
-    return np.array([product[phase::pair.hop].sum() for phase in range(pair.hop)])
+    product = pair.analysis[-len(pair.synthesis) :].astype(float) * pair.synthesis
+    return np.array([product[phase :: pair.hop].sum() for phase in range(pair.hop)])
 
 
 @given(hop=st.integers(2, 300), overlap=st.data())

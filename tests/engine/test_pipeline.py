@@ -25,9 +25,7 @@ class ReusedBuffer:
     """A separator that answers in the same array each time, as the contract allows. Its one stem is the mix."""
 
     def __init__(self, hop: int) -> None:
-        self.spec = SeparatorSpec(
-            name="r", tier="t", rate=44_100, hop=hop, stems=("other",), latency_terms=(), licence="none"
-        )
+        self.spec = SeparatorSpec(name="r", tier="t", rate=44_100, hop=hop, stems=("other",), latency_terms=(), licence="none")
         self._answer = np.empty((1, 2, hop), np.float32)
 
     def init_state(self) -> State:
@@ -61,8 +59,11 @@ def expected_stems(song: Audio) -> Audio:
 
 
 @given(
-    frames=st.integers(0, 400), sizes=st.lists(st.integers(0, 90), max_size=8), hop=st.integers(1, 64),
-    latency=st.integers(0, 200), channels=st.sampled_from([1, 2]),
+    frames=st.integers(0, 400),
+    sizes=st.lists(st.integers(0, 90), max_size=8),
+    hop=st.integers(1, 64),
+    latency=st.integers(0, 200),
+    channels=st.sampled_from([1, 2]),
 )
 def test_any_blocks_hop_and_latency_give_aligned_stems_of_the_same_length(
     frames: int, sizes: list[int], hop: int, latency: int, channels: int

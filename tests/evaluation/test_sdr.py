@@ -30,9 +30,7 @@ def test_sdr_is_its_definition(seed: int, channels: int, frames: int) -> None:
     assert utterance_sdr(reference, estimate) == pytest.approx(naive_sdr(reference, estimate), abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("scale", "expected_db"), [(0.9, 20.0), (0.0, 0.0), (2.0, 0.0), (1.5, 6.0206), (-1.0, -6.0206)]
-)
+@pytest.mark.parametrize(("scale", "expected_db"), [(0.9, 20.0), (0.0, 0.0), (2.0, 0.0), (1.5, 6.0206), (-1.0, -6.0206)])
 def test_a_scaled_copy_scores_what_algebra_says(scale: float, expected_db: float) -> None:
     reference = np.random.default_rng(1).normal(0, 0.3, (2, 44100))
     assert utterance_sdr(reference, scale * reference) == pytest.approx(expected_db, abs=1e-3)

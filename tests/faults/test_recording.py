@@ -239,4 +239,3 @@ def test_a_folder_that_cannot_be_written_is_refused_with_a_sentence(live: LiveEn
 def test_an_unknown_format_is_refused_with_the_nearest_known_one(live: LiveEngine, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match='Did you mean "flac"'):
         live.recorder(tmp_path, "flak")
-

@@ -52,8 +52,16 @@ def run_ffmpeg(*words: str | Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "subtype", "error"),
-    [("a.wav", "PCM_16", 2**-15), ("a.wav", "PCM_24", 2**-23), ("a.wav", "FLOAT", 0.0), ("a.flac", "PCM_24", 2**-23),
-     ("a.aiff", "PCM_16", 2**-15), ("a.w64", "FLOAT", 0.0), ("a.ogg", None, None), ("a.mp3", None, None)],
+    [
+        ("a.wav", "PCM_16", 2**-15),
+        ("a.wav", "PCM_24", 2**-23),
+        ("a.wav", "FLOAT", 0.0),
+        ("a.flac", "PCM_24", 2**-23),
+        ("a.aiff", "PCM_16", 2**-15),
+        ("a.w64", "FLOAT", 0.0),
+        ("a.ogg", None, None),
+        ("a.mp3", None, None),
+    ],
 )
 def test_every_type_gives_the_song_at_its_rate_and_length(
     tmp_path: Path, song: np.ndarray, name: str, subtype: str | None, error: float | None
@@ -128,8 +136,9 @@ def test_a_cut_m4a_is_refused(tmp_path: Path, song: np.ndarray) -> None:
 
 def test_a_wav_that_was_streamed_through_a_pipe_is_whole(tmp_path: Path, song: np.ndarray) -> None:
     source = write(tmp_path / "a.wav", song, subtype="PCM_16")
-    piped = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", source, "-f", "wav", "-"],
-                           check=True, capture_output=True).stdout
+    piped = subprocess.run(
+        ["ffmpeg", "-nostdin", "-v", "error", "-i", source, "-f", "wav", "-"], check=True, capture_output=True
+    ).stdout
     (tmp_path / "piped.wav").write_bytes(piped)
     np.testing.assert_array_equal(read(tmp_path / "piped.wav"), read(source))
 

@@ -61,8 +61,9 @@ def test_no_step_runs_the_model_twice(rate: int) -> None:
 class HalfFile:
     """A whole-file separator that cannot go wrong."""
 
-    spec = SeparatorSpec(name="half", tier="file", rate=44100, hop=1024, stems=("vocals", "other"), latency_terms=(),
-                         licence="GPL-3.0-or-later")
+    spec = SeparatorSpec(
+        name="half", tier="file", rate=44100, hop=1024, stems=("vocals", "other"), latency_terms=(), licence="GPL-3.0-or-later"
+    )
 
     def separate(self, mix: Audio) -> Audio:
         return np.stack([mix / 2, mix / 2])

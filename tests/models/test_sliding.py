@@ -27,8 +27,7 @@ class FickleNet(MovingAverageNet):
 @st.composite
 def slides(draw: st.DrawFn) -> Slide:
     hop = draw(st.integers(1, 40))
-    return Slide(hop=hop, fade=draw(st.integers(0, hop)), context=draw(st.integers(3, 60)),
-                 lookahead=draw(st.integers(3, 30)))
+    return Slide(hop=hop, fade=draw(st.integers(0, hop)), context=draw(st.integers(3, 60)), lookahead=draw(st.integers(3, 30)))
 
 
 @given(slides())

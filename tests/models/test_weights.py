@@ -112,9 +112,7 @@ def test_verify_says_that_there_is_nothing_yet(empty_home: Path) -> None:
     assert not empty_home.exists()
 
 
-def test_the_first_start_says_what_it_does_and_the_second_is_silent(
-    empty_home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_first_start_says_what_it_does_and_the_second_is_silent(empty_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     registry.load(MODEL, "46ms")
     assert "reading the vocals net" in capsys.readouterr().err
     registry.load(MODEL, "46ms")
@@ -168,8 +166,20 @@ def test_a_checkpoint_without_a_tensor_is_refused() -> None:
 def card_of(package: str, content: bytes) -> ModelCard:
     """A card whose weights are one file in a package of our own."""
     source = Source("carrier/net.ckpt", hashlib.sha256(content).hexdigest())
-    return ModelCard(name="carried", summary="", licence="MIT", origin="", loader="", rate=44100, stems=(),
-                     live_tier="", file_tier="", tiers=(), package=package, sources=(source,))
+    return ModelCard(
+        name="carried",
+        summary="",
+        licence="MIT",
+        origin="",
+        loader="",
+        rate=44100,
+        stems=(),
+        live_tier="",
+        file_tier="",
+        tiers=(),
+        package=package,
+        sources=(source,),
+    )
 
 
 @pytest.fixture

@@ -41,6 +41,13 @@ class LoudnessNet(MovingAverageNet):
 
 def toy_separator(slide: Slide, radius: int = 3, net: type[MovingAverageNet] = LoudnessNet) -> SlidingSeparator:
     """Two stems: the net's estimate and the rest."""
-    spec = SeparatorSpec(name="toy", tier="toy", rate=44100, hop=slide.hop, stems=("vocals", "other"),
-                         latency_terms=slide.latency_terms, licence="GPL-3.0-or-later")
+    spec = SeparatorSpec(
+        name="toy",
+        tier="toy",
+        rate=44100,
+        hop=slide.hop,
+        stems=("vocals", "other"),
+        latency_terms=slide.latency_terms,
+        licence="GPL-3.0-or-later",
+    )
     return SlidingSeparator(net(slide, radius), slide, spec)

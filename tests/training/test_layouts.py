@@ -107,9 +107,7 @@ def test_the_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
     assert read_layout("stems", tmp_path).fingerprint() != before
 
 
-@pytest.mark.parametrize(
-    ("layout", "says"), [("musdb18", 'Did you mean "musdb"'), ("stems", "nothing that the layout")]
-)
+@pytest.mark.parametrize(("layout", "says"), [("musdb18", 'Did you mean "musdb"'), ("stems", "nothing that the layout")])
 def test_what_cannot_be_read_is_said(tmp_path: Path, layout: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         read_layout(layout, tmp_path)

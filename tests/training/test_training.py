@@ -167,9 +167,7 @@ def test_a_compact_checkpoint_is_smaller_and_goes_on(songs_on_disk: Path) -> Non
     whole, small = songs_on_disk / "run" / "checkpoint.pt", songs_on_disk / "small.pt"
     assert main(["export", str(whole), "--compact", str(small)]) == 0
     assert small.stat().st_size < 0.8 * whole.stat().st_size
-    ends = [
-        train(songs_on_disk, f"from {start.stem}", 5, 1, "--start-from", str(start)).model for start in (whole, small)
-    ]
+    ends = [train(songs_on_disk, f"from {start.stem}", 5, 1, "--start-from", str(start)).model for start in (whole, small)]
     for name, value in ends[0].items():
         # bfloat16 keeps the moments to a part in 256; two updates at a rate of 5e-3 turn that into less than 1e-3.
         assert torch.allclose(value, ends[1][name], atol=1e-3), name
