@@ -14,7 +14,6 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("checkpoint", type=Path, help="checkpoint.pt of a run directory")
-    parser.add_argument("--compact", type=Path, metavar="FILE", help="write a smaller checkpoint to go on from, and no package")
     parser.add_argument("--to", type=Path, help="folder of the package (default: export in the run directory)")
 
 
@@ -27,11 +26,6 @@ def run(args: argparse.Namespace) -> int:
     from rtsep.training.recipe import parse_recipe
 
     saved = checkpoint.load(args.checkpoint)
-    if args.compact is not None:
-        args.compact.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint.save(checkpoint.compact(saved), args.compact)
-        print(args.compact)
-        return 0
     config = parse_recipe(saved.recipe, str(args.checkpoint)).model
     net = BandNet(config)
     net.load_state_dict(saved.average)

@@ -4,7 +4,8 @@
   rtsep train configs/training/bandnet23.toml --run runs/decay --start-from runs/bandnet23/checkpoint.pt --decay-steps 800
 
 The second line branches off: the learning rate falls to zero within 800 updates, which makes weights to export, while the
-first run stays as it is and can go on.
+first run stays as it is and can go on. A new run can also begin with the weights of a network of shorter windows, or with those of
+a package: --start-from rtsep/data/models/bandnet23.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, help="recipe file (TOML)")
     parser.add_argument("--run", type=Path, help="run directory (default: runs/NAME of the recipe)")
     parser.add_argument("--minutes", type=float, help="stop after this time; the run can be continued")
-    parser.add_argument("--start-from", type=Path, metavar="CHECKPOINT", help="begin a new run with this state")
+    parser.add_argument("--start-from", type=Path, metavar="CHECKPOINT", help="begin a new run with this state or package")
     parser.add_argument("--decay-steps", type=int, metavar="N", help="let the learning rate fall to 0 within N updates")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +66,3 @@ def load(path: Path) -> Checkpoint:
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise WeightsError(f"{path} is not a checkpoint of format {FORMAT}.")
     return Checkpoint(**values)
-
-
-def compact(saved: Checkpoint) -> Checkpoint:
-    """Round a checkpoint to two thirds of its size, to be kept with the logs of a run.
-
-    The optimiser's moments are kept as bfloat16 and the averaged weights as float16, which is what ships; the weights being
-    trained stay as they are. A run goes on from it as well as from the original, but not bit by bit.
-    """
-    moments = {
-        index: {name: value.bfloat16() if name.startswith("exp_avg") else value for name, value in state.items()}
-        for index, state in saved.optimizer["state"].items()
-    }
-    average = {name: value.half() for name, value in saved.average.items()}
-    return replace(saved, average=average, optimizer={**saved.optimizer, "state": moments})

@@ -4,18 +4,59 @@ A 46 ms network differs from a 23 ms one in that its windows and hops are twice 
 between encoder and decoder has the same shape. Its encoder starts with each old bin's weights shared by the bins that took its
 place, its decoder gives all of them the old bin's mask. Only the memories run at another pace, which training corrects within
 minutes, where a start from nothing takes hours (the idea of progressive resizing, applied to the resolution of the spectrum).
+
+What was learnt may come from a checkpoint or from a package of weights; of a package, the optimiser's memory is lost, which a
+warm-up makes good.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 from torch import Tensor
 
 from rtsep.errors import WeightsError
+from rtsep.models import bandnet_package as package
 from rtsep.models.bandnet import FEATURES
 from rtsep.models.bandnet_config import BandNetConfig
+from rtsep.models.bandnet_torch import load_net
+from rtsep.training.checkpoint import Checkpoint
+from rtsep.training.recipe import parse_recipe
 
 CALIBRATION = ("feature_mean", "feature_scale")
-"""Taken from music by every new run; another window has other levels."""
+"""Of the inputs, taken from music when a run begins: another window has other levels."""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """Averaged weights of a network, its configuration, what it is called, and what it cost."""
+
+    weights: dict[str, Tensor]
+    config: BandNetConfig
+    name: str
+    core_seconds: float
+    audio_seconds: float
+
+    @classmethod
+    def of_checkpoint(cls, saved: Checkpoint) -> Learnt:
+        """What the run of a checkpoint has learnt so far."""
+        recipe = parse_recipe(saved.recipe, "the checkpoint's recipe")
+        name = f"{recipe.name} after {saved.step} updates"
+        return cls(saved.average, recipe.model, name, saved.core_seconds, saved.audio_seconds)
+
+    @classmethod
+    def of_package(cls, folder: Path) -> Learnt:
+        """What is in a package of weights.
+
+        Raises:
+            WeightsError: the package is absent, damaged or altered.
+        """
+        facts = package.read_facts(folder)
+        net = load_net(package.verified(folder, package.WEIGHTS, facts.weights_sha256), facts.model)
+        hours = facts.training
+        name = f"{facts.name} after {hours['updates']} updates"
+        return cls(net.state_dict(), facts.model, name, hours["core_hours"] * 3600.0, hours["hours_heard"] * 3600.0)
 
 
 def finer_bins(weights: dict[str, Tensor], old: BandNetConfig, new: BandNetConfig) -> dict[str, Tensor]:
@@ -27,7 +68,7 @@ def finer_bins(weights: dict[str, Tensor], old: BandNetConfig, new: BandNetConfi
         new: the same bands in Hz, width, hidden size and number of blocks.
 
     Returns:
-        A `state_dict` for `new`, without the calibration of the inputs.
+        A `state_dict` for `new`, without the calibration of the inputs unless the windows are the same.
 
     Raises:
         WeightsError: the two networks differ in more than the resolution of their spectra.
@@ -37,11 +78,12 @@ def finer_bins(weights: dict[str, Tensor], old: BandNetConfig, new: BandNetConfi
     finer = tuple((count, bins * factor) for count, bins in old.bands)
     if new.window != factor * old.window or new.bands != finer or any(getattr(old, n) != getattr(new, n) for n in same):
         raise WeightsError(
-            "A run can start from a network of the same width, hidden size, blocks and bands in Hz whose window is a whole "
-            f"number of times shorter. Bands {new.bands} at window {new.window} do not follow from {old.bands} at {old.window}."
+            "A run can start from a network of the same width, hidden size, blocks and bands in Hz whose window is the "
+            f"same or a whole number of times shorter. Bands {new.bands} at window {new.window} do not follow "
+            f"from {old.bands} at {old.window}."
         )
     outputs = len(old.stems) * old.channels
-    grown = {name: value.clone() for name, value in weights.items() if name not in CALIBRATION}
+    grown = {name: value.clone() for name, value in weights.items() if factor == 1 or name not in CALIBRATION}
     for index, (count, bins) in enumerate(old.bands):
         encoder = weights[f"encoders.{index}"].reshape(count, bins, FEATURES, -1) / factor
         grown[f"encoders.{index}"] = encoder.repeat_interleave(factor, 1).flatten(1, 2)

@@ -16,6 +16,7 @@ import torch
 from rtsep.errors import RtsepError
 from rtsep.training import checkpoint as checkpoints
 from rtsep.training.corpus import load_corpus
+from rtsep.training.growth import Learnt
 from rtsep.training.loop import Trainer, Watcher, run
 from rtsep.training.parallel import Group
 from rtsep.training.progress import RunWatcher
@@ -90,12 +91,7 @@ def work(job: Launch, rank: int, size: int, rendezvous: Path | None) -> None:
     latest = job.folder / "checkpoint.pt"
     start = latest if latest.exists() else job.start_from
     if start is not None:
-        saved = checkpoints.load(start)
-        begun = parse_recipe(saved.recipe, f"the recipe in {start}")
-        if begun.model == recipe.model:
-            trainer.restore(saved)
-        else:
-            trainer.learn_from(saved, begun)
+        begin(trainer, start)
     watcher = RunWatcher(job.folder, recipe, trainer.step) if rank == 0 else Watcher()
     deadline = time.monotonic() + job.minutes * 60.0 if job.minutes else None
     try:
@@ -106,3 +102,16 @@ def work(job: Launch, rank: int, size: int, rendezvous: Path | None) -> None:
         group.close()
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def begin(trainer: Trainer, start: Path) -> None:
+    """Go on from a checkpoint of the same network, or begin with what another network or a package of weights has learnt."""
+    if start.is_dir():
+        trainer.learn_from(Learnt.of_package(start))
+        return
+    saved = checkpoints.load(start)
+    learnt = Learnt.of_checkpoint(saved)
+    if learnt.config == trainer.recipe.model:
+        trainer.restore(saved)
+    else:
+        trainer.learn_from(learnt)

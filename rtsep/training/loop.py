@@ -17,7 +17,7 @@ from rtsep.models.bandnet import BandNet
 from rtsep.training import checkpoint as checkpoints
 from rtsep.training.corpus import Corpus
 from rtsep.training.feed import Feed
-from rtsep.training.growth import finer_bins
+from rtsep.training.growth import Learnt, finer_bins
 from rtsep.training.objective import Objective, Weights
 from rtsep.training.parallel import Group, flat_norm
 from rtsep.training.recipe import Recipe
@@ -90,15 +90,15 @@ class Trainer:
         self.step, self.core_seconds, self.audio_seconds = saved.step, saved.core_seconds, saved.audio_seconds
         self.began_with = saved.began_with
 
-    def learn_from(self, saved: checkpoints.Checkpoint, begun: Recipe) -> None:
-        """Begin a run of this recipe with the averaged weights of another one's network, see `rtsep.training.growth`.
+    def learn_from(self, learnt: Learnt) -> None:
+        """Begin a run of this recipe with what another network has learnt, see `rtsep.training.growth`.
 
-        The compute and the audio that went into them count on; updates, optimiser and streams begin anew.
+        The compute and the audio that went into it count on; updates, optimiser and streams begin anew.
         """
-        self.model.load_state_dict(finer_bins(saved.average, begun.model, self.recipe.model), strict=False)
+        self.model.load_state_dict(finer_bins(learnt.weights, learnt.config, self.recipe.model), strict=False)
         self.average.load_state_dict(self.model.state_dict())
-        self.core_seconds, self.audio_seconds = saved.core_seconds, saved.audio_seconds
-        self.began_with = f"{begun.name} after {saved.step} updates"
+        self.core_seconds, self.audio_seconds = learnt.core_seconds, learnt.audio_seconds
+        self.began_with = learnt.name
 
     def checkpoint(self) -> checkpoints.Checkpoint:
         """Collect the state of all processes; every process must call this."""

@@ -11,7 +11,7 @@ from rtsep.errors import WeightsError
 from rtsep.models.bandnet import BandNet
 from rtsep.models.bandnet_config import BandNetConfig
 from rtsep.training.corpus import Corpus
-from rtsep.training.growth import finer_bins
+from rtsep.training.growth import Learnt, finer_bins
 from rtsep.training.loop import Trainer
 from rtsep.training.parallel import Group
 from rtsep.training.recipe import Recipe
@@ -51,9 +51,8 @@ def test_a_run_of_another_resolution_starts_from_what_was_learnt(recipe: Recipe,
         streams=replace(recipe.streams, chunk_frames=recipe.streams.chunk_frames // 2),
     )
     taught, untaught = trainer(finer), trainer(finer)
-    taught.learn_from(coarse.checkpoint(), recipe)
-    assert taught.step == 0
-    assert taught.checkpoint().core_seconds > 0
-    assert taught.checkpoint().began_with == "small after 40 updates"
+    taught.learn_from(Learnt(coarse.checkpoint().average, config, "coarse", 3.0, 5.0))
+    begun = taught.checkpoint()
+    assert (begun.step, begun.began_with, begun.core_seconds, begun.audio_seconds) == (0, "coarse", 3.0, 5.0)
     losses = [(taught.update()[0]["loss"], untaught.update()[0]["loss"]) for _ in range(5)]
     assert np.mean([ours for ours, _ in losses]) < np.mean([theirs for _, theirs in losses]) - 0.1

@@ -162,17 +162,6 @@ def test_a_damaged_checkpoint_is_refused_with_its_name(tmp_path: Path, capsys: p
     assert "checkpoint.pt" in capsys.readouterr().err
 
 
-def test_a_compact_checkpoint_is_smaller_and_goes_on(songs_on_disk: Path) -> None:
-    train(songs_on_disk, "run", 3)
-    whole, small = songs_on_disk / "run" / "checkpoint.pt", songs_on_disk / "small.pt"
-    assert main(["export", str(whole), "--compact", str(small)]) == 0
-    assert small.stat().st_size < 0.8 * whole.stat().st_size
-    ends = [train(songs_on_disk, f"from {start.stem}", 5, 1, "--start-from", str(start)).model for start in (whole, small)]
-    for name, value in ends[0].items():
-        # bfloat16 keeps the moments to a part in 256; two updates at a rate of 5e-3 turn that into less than 1e-3.
-        assert torch.allclose(value, ends[1][name], atol=1e-3), name
-
-
 def test_a_run_can_be_exported_and_separates(songs_on_disk: Path) -> None:
     pytest.importorskip("onnxscript")
     from rtsep.models.bandnet_package import read_facts
@@ -185,3 +174,6 @@ def test_a_run_can_be_exported_and_separates(songs_on_disk: Path) -> None:
     assert "valid/three" in (songs_on_disk / "package" / "README.md").read_text()
     net = BandNet(facts.model)
     net.load_state_dict(saved.average)
+
+    again = train(songs_on_disk, "again", 1, 1, "--start-from", str(songs_on_disk / "package"))
+    assert (again.step, again.began_with) == (1, "small after 2 updates")
