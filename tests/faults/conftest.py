@@ -19,6 +19,17 @@ def seed(request: pytest.FixtureRequest) -> int:
     return value
 
 
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestartingServer]:
+    """A running JACK server that the test may end and start again; clients find it by default."""
+    one = RestartingServer()
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", one.name)
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    one.start()
+    yield one
+    one.end()
+
+
 @pytest.fixture(autouse=True)
 def no_server_is_left_over() -> Iterator[None]:
     """End the JACK servers of a test, however it ended."""

@@ -29,16 +29,6 @@ DOWN = "hop to fill"
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestartingServer]:
-    one = RestartingServer()
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", one.name)
-    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
-    one.start()
-    yield one
-    one.end()
-
-
-@pytest.fixture
 def daw(server: RestartingServer) -> Iterator[tuple[jack.Client, list[int]]]:
     """A client with one input, and the number of cycles it has run."""
     client, cycles = server.client("daw"), [0]

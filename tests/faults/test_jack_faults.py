@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 
 import jack
 import pytest
@@ -17,16 +16,6 @@ from tests.faults.restarting_server import RestartingServer
 from tests.faults.test_process_faults import eventually
 
 pytestmark = pytest.mark.jack
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestartingServer]:
-    one = RestartingServer()
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", one.name)
-    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
-    one.start()
-    yield one
-    one.end()
 
 
 def wires_of(server: RestartingServer, port: str) -> set[str]:
