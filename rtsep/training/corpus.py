@@ -72,6 +72,13 @@ class Listing:
     sources: set[str] = field(default_factory=set)
     """Attributions with licences, one line each, for the model card."""
 
+    def favour(self, text: str, times: int) -> None:
+        """List training songs and clips with `text` in their name or path `times` times; validation stays as it is."""
+        songs = [song for song in self.songs if song.split == "train" and text in song.name]
+        clips = [clip for clip in self.clips if clip.split == "train" and text in str(clip.source.path)]
+        self.songs += songs * (times - 1)
+        self.clips += clips * (times - 1)
+
     def fingerprint(self) -> str:
         """Hash over every name and size: the same corpus on another machine has the same fingerprint."""
         rows = [

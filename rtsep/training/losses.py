@@ -16,8 +16,8 @@ from torch import Tensor
 
 from rtsep.training.stft import LowDelayStft
 
-FLOOR = 10.0**-1.2
-"""Error below about -12 dB of the mix earns little more.
+FLOOR = 10.0**-0.9
+"""Error below about -9 dB of the mix earns little more.
 
 With less, quiet stems and easy moments would rule, and a network learns to silence whatever it is not sure of: at -25 dB the
 training loss went on falling while validation songs lost in `other`.

@@ -18,11 +18,13 @@ from rtsep.training.streams import StreamConfig
 
 
 class DataConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One data set: its layout (see `rtsep.training.layouts`), its folder, and texts in paths to leave out."""
+    """One data set: its layout (see `rtsep.training.layouts`), its folder, and texts in paths to leave out or to prefer."""
 
     layout: str
     folder: str
     without: tuple[str, ...] = ()
+    times: dict[str, int] = {}
+    """Training songs and clips with this text in their path are drawn as often as so many: what is rare and real weighs more."""
     optional: bool = False
     """Go on without this set where its folder is absent."""
 
@@ -117,6 +119,8 @@ def list_data(recipe: Recipe, base: Path) -> Listing:
         if place.startswith("$"):
             raise ConfigError(f"The recipe's {data.layout} data set is in {place}, which is not set: export {place[1:]}=FOLDER.")
         found = read_layout(data.layout, folder, data.without)
+        for text, times in data.times.items():
+            found.favour(text, times)
         listing.songs += found.songs
         listing.clips += found.clips
         listing.sources |= found.sources

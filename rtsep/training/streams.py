@@ -25,6 +25,9 @@ REFERENCE_RMS = 0.12
 
 VOCALS, DRUMS, BASS, OTHER = range(4)
 
+LAYERED = {VOCALS: 0.2, DRUMS: 0.1, OTHER: 0.4}
+"""How often a stem of a random mix has a second clip behind the first: harmonies, percussion, one more instrument."""
+
 
 class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How stretches are drawn. Probabilities of the three kinds add up to one."""
@@ -41,6 +44,8 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     tempo: float = 0.0
     """Share of the cuts whose tempo changes by itself; it costs as much time as all other changes together."""
     level_db: tuple[float, float] = (-20.0, 6.0)
+    overdub: float = 0.0
+    """Share of cuts of songs without vocals over which some loose clip sings."""
     carry: float = 0.0
     """Share of stretches that meet a network which remembers what the lane gave before, as a live stream does for hours."""
 
@@ -124,7 +129,7 @@ class StretchMaker:
         ratio, tempo = augment.speed_ratio(rng, semitones), augment.tempo_ratio(rng, self.config.tempo)
         x = self._cut(pcm, int(rng.integers(max(1, len(pcm) - int(self.frames * ratio * tempo)))), ratio, tempo)
         x = augment.saturate(x, rng)
-        x = augment.filter_stem(x, rng, self.rate, equaliser=0.5, room=0.6 if stem == "vocals" else 0.2)
+        x = augment.filter_stem(x, rng, self.rate, equaliser=0.7, room=0.6 if stem == "vocals" else 0.2)
         x = augment.place(x, rng)
         level = float(np.sqrt(np.mean(x * x)))
         gain_db = rng.uniform(-self.config.stem_gain_db, self.config.stem_gain_db)
@@ -133,8 +138,9 @@ class StretchMaker:
 
     def _random(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], NDArray[np.float32]]]:
         stems = np.stack([self._loose(rng, stem) for stem in STEMS])
-        if rng.random() < 0.2:  # a second voice behind the first
-            stems[VOCALS] += np.float32(rng.uniform(0.2, 0.7)) * self._loose(rng, "vocals")
+        for stem, share in LAYERED.items():
+            if rng.random() < share:
+                stems[stem] += np.float32(rng.uniform(0.2, 0.7)) * self._loose(rng, STEMS[stem])
         return stems, EACH_STEM
 
     def _coherent(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], NDArray[np.float32]]]:
@@ -145,9 +151,11 @@ class StretchMaker:
         for index, stem in enumerate(STEMS):
             if stem in song.stems:
                 x = self._cut(song.stems[stem][: song.frames], start, ratio, tempo)
-                x = augment.filter_stem(x, rng, self.rate, equaliser=0.3, room=0.15)
+                x = augment.filter_stem(x, rng, self.rate, equaliser=0.5, room=0.15)
                 gain_db = rng.uniform(-self.config.song_gain_db, self.config.song_gain_db)
                 stems[index] = augment.place(x, rng) * np.float32(db_to_gain(gain_db))
+        if "vocals" not in song.stems and rng.random() < self.config.overdub:
+            stems[VOCALS] = self._loose(rng, "vocals")
         return stems, BASS_WITH_OTHER if song.merged else EACH_STEM
 
     def _accompaniment(

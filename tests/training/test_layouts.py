@@ -107,6 +107,14 @@ def test_the_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
     assert read_layout("stems", tmp_path).fingerprint() != before
 
 
+def test_favoured_material_is_drawn_more_often_but_validated_once(tmp_path: Path) -> None:
+    for path in ("real one/vocals.wav", "rendered/vocals.wav", "valid/real two/vocals.wav"):
+        wav(tmp_path / path)
+    listing = read_layout("stems", tmp_path)
+    listing.favour("real", 3)
+    assert sorted(song.name for song in listing.songs) == ["real one", "real one", "real one", "rendered", "valid/real two"]
+
+
 @pytest.mark.parametrize(("layout", "says"), [("musdb18", 'Did you mean "musdb"'), ("stems", "nothing that the layout")])
 def test_what_cannot_be_read_is_said(tmp_path: Path, layout: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):

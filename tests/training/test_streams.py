@@ -87,6 +87,17 @@ def test_where_bass_hides_in_other_only_their_sum_is_a_target(corpus: Corpus) ->
     assert stretch.groups.sum() == 4
 
 
+def test_songs_without_vocals_can_be_sung_over(corpus: Corpus) -> None:
+    band = Song("a band", {name: corpus.songs[0].stems[name] for name in ("drums", "bass", "other")}, ())
+    loudest = []
+    for overdub in (0.0, 1.0):
+        config = StreamConfig(chunk_frames=32, coherent=1.0, random=0.0, accompaniment=0.0, drop_stem=0.0, overdub=overdub)
+        stretch = maker(Corpus([band], corpus.clips), config).draw((1,))
+        assert stretch.weights.tolist() == [1, 1, 1, 1]
+        loudest.append(np.abs(stretch.stems[STEMS.index("vocals")]).max())
+    assert loudest[0] == 0 < loudest[1]
+
+
 def test_accompaniment_teaches_vocals_and_the_rest(corpus: Corpus) -> None:
     clips = {**corpus.clips, ACCOMPANIMENT: corpus.clips["other"]}
     config = StreamConfig(chunk_frames=32, coherent=0.0, random=0.0, accompaniment=1.0, drop_stem=0.0)
