@@ -51,6 +51,8 @@ def render_card(config: BandNetConfig, facts: dict[str, Any]) -> str:
     """Return the model card as Markdown."""
     training, scores = facts["training"], facts["scores"]
     origin = f"It began with the weights of {training['began_with']}, whose hours count.\n  " if training["began_with"] else ""
+    factor = training.get("logit_factor", 1.0)
+    softened = f"Its logits were scaled by {factor} afterwards, chosen on the songs below.\n  " if factor != 1.0 else ""
     latency_ms = frames_to_ms(config.synthesis, config.rate)
     head = "| song | " + " | ".join((*STEMS, "mean")) + " |\n|---|" + "---|" * 5
     table = "\n".join(
@@ -67,7 +69,8 @@ Causal separator of {", ".join(config.stems)} at {latency_ms:.1f} ms algorithmic
   STFT {config.window}/{config.hop} with a synthesis window of {config.synthesis}.
   Real softmax masks: the stems add up to the mix.
 * **Training**: {training["updates"]} updates, {training["core_hours"]} core-hours, {training["hours_heard"]} hours of mixed
-  audio heard. {origin}Data fingerprint `{training["data_sha256"][:16]}`. Made by `rtsep train`, packaged by `rtsep export`.
+  audio heard. {origin}{softened}Data fingerprint `{training["data_sha256"][:16]}`.
+  Made by `rtsep train`, packaged by `rtsep export`.
 * **Licence of the weights**: {facts["licence"]}.
 
 ## Utterance SDR of validation songs, in dB

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from rtsep.cli import main
 from rtsep.models.bandnet import BandNet
 from rtsep.training import checkpoint as checkpoints
+from rtsep.training.calibration import scale_logits
 from rtsep.training.corpus import Corpus
 from rtsep.training.loop import Trainer
 from rtsep.training.parallel import Group
@@ -164,16 +165,24 @@ def test_a_damaged_checkpoint_is_refused_with_its_name(tmp_path: Path, capsys: p
 
 def test_a_run_can_be_exported_and_separates(songs_on_disk: Path) -> None:
     pytest.importorskip("onnxscript")
-    from rtsep.models.bandnet_package import read_facts
+    from rtsep.models.bandnet_package import WEIGHTS, read_facts
+    from rtsep.models.bandnet_torch import load_net
 
     saved = train(songs_on_disk, "run", 2)
-    assert main(["export", str(songs_on_disk / "run" / "checkpoint.pt"), "--to", str(songs_on_disk / "package")]) == 0
+    checkpoint = str(songs_on_disk / "run" / "checkpoint.pt")
+    recipe_file = str(songs_on_disk / "small.toml")
+    assert main(["export", checkpoint, "--to", str(songs_on_disk / "package"), "--calibrate", recipe_file]) == 0
     facts = read_facts(songs_on_disk / "package")
     assert facts.training["updates"] == 2
+    factor = facts.training["logit_factor"]
     assert "valid/three" in facts.scores
     assert "valid/three" in (songs_on_disk / "package" / "README.md").read_text()
     net = BandNet(facts.model)
     net.load_state_dict(saved.average)
+    scale_logits(net, factor)
+    packaged = load_net(songs_on_disk / "package" / WEIGHTS, facts.model).state_dict()
+    for name, value in net.state_dict().items():
+        assert torch.equal(packaged[name], value.half().float()), name
 
     again = train(songs_on_disk, "again", 1, 1, "--start-from", str(songs_on_disk / "package"))
     assert (again.step, again.began_with) == (1, "small after 2 updates")
