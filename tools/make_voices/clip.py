@@ -12,9 +12,11 @@ from singer import Manner, Score, lay_out
 from speakers import Speaker
 from speech import RATE, Mono, bandwidth, clean, decode, extend
 from syllables import FRAME_S, Spoken, analyse
-from voices import splice, vocode
+from voices import inhale, splice, vocode
 
 FEWEST_SYLLABLES = 3
+SYLLABLES_A_SECOND = 4.0
+"""Of speech, roughly; clips are joined by it to phrases of one breath."""
 
 Rng = np.random.Generator
 Engine = Callable[[Spoken, Score, Manner, Rng], Mono]
@@ -43,16 +45,16 @@ def spoken_phrases(speaker: Speaker, rng: Rng, seconds: float) -> list[Spoken]:
     limit_hz = bandwidth(np.concatenate(pieces))
     phrases: list[Spoken] = []
     waiting: list[Mono] = []
-    count = 0
-    wanted = int(rng.integers(4, 9))
+    seconds_waiting = 0.0
+    wanted = int(rng.integers(5, 11))
     for x in pieces:
         waiting.append(extend(x, limit_hz, rng))
-        count += len(analyse(x).cores)
-        if count >= wanted:
+        seconds_waiting += len(x) / RATE
+        if seconds_waiting * SYLLABLES_A_SECOND >= wanted:
             phrase = analyse(np.concatenate(waiting))
             if len(phrase.cores) >= FEWEST_SYLLABLES:
                 phrases.append(phrase)
-            waiting, count, wanted = [], 0, int(rng.integers(4, 9))
+            waiting, seconds_waiting, wanted = [], 0.0, int(rng.integers(5, 11))
     return phrases
 
 
@@ -115,12 +117,17 @@ def _sing_all(
     beat = 4.0 * tune.sixteenth
     start = 0.1
     turn = 0
+    breathes = rng.random() < 0.5
     while start < target:
         if (turn >= len(phrases) and rng.random() < 0.5) or turn >= 2 * len(phrases):
             break
         phrase = phrases[turn % len(phrases)]  # a second round sings the words to other notes
         notes = tune.phrase(len(phrase.cores))
         longest = 0.0
+        if breathes and turn:
+            breath = inhale(float(rng.uniform(0.18, 0.45)), rng) * 10.0 ** (rng.uniform(-34.0, -22.0) / 20.0)
+            first = max(0, int((start - 0.06) * RATE) - len(breath))
+            stack[:, first : first + len(breath)] += breath.astype(np.float32)
         for take in parts:
             own = replace(manner, formants=manner.formants * take.formants)
             score = lay_out(phrase, notes, tune, own, rng, take.shift)

@@ -133,7 +133,8 @@ def produce(stack: Stereo, rng: np.random.Generator, beat: float, shouted: bool,
     """Turn the summed takes `[2, samples]` (lead peak near 0.5) into a finished vocal track with a peak of -3 dBFS."""
     loudest = float(np.percentile(np.abs(stack), 99.5)) + 1e-6
     x = balance(stack * np.float32(0.35 / loudest), rng, float(rng.uniform(0.3, 0.8)))
-    x = channel_strip(rng, shouted)(deess(x, float(rng.uniform(5000.0, 6500.0)), float(rng.uniform(0.3, 0.9))), RATE)
+    split_hz, strength = float(rng.uniform(4500.0, 6500.0)), float(rng.uniform(0.4, 0.8))
+    x = deess(channel_strip(rng, shouted)(deess(x, split_hz, strength), RATE), split_hz, strength)
     x = x / (float(np.percentile(np.abs(x), 99.9)) + 1e-6) * 0.5
     if not dry:
         x = room(rng, beat)(x, RATE)

@@ -79,7 +79,8 @@ def lay_out(spoken: Spoken, notes: list[Note], tune: Tune, manner: Manner, rng: 
         f0 = _pitch(notes, starts, frames, tune, manner, rng, shift)
     level = ndimage.gaussian_filter1d(spoken.level_db[nearest], 3.0)
     target = float(np.percentile(level[voiced], 80)) if voiced.any() else float(level.max())
-    lift_db = np.where(voiced, np.clip(0.55 * (target - level), -4.0, 9.0), 0.0)
+    # Singers raise vowels, hardly consonants: sibilants of speech would stand out.
+    lift_db = np.where(voiced, np.clip(0.55 * (target - level), -4.0, 9.0), -rng.uniform(3.0, 8.0))
     for start, note in zip(starts, notes, strict=True):
         accent = rng.normal(0.0, 1.2) + (1.0 if note.sixteenths >= 4 else 0.0)
         reach = np.arange(start, min(frames, start + max(8, round(note.sixteenths * tune.sixteenth / FRAME_S))))

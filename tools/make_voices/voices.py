@@ -94,7 +94,7 @@ def splice(spoken: Spoken, score: Score, manner: Manner, rng: np.random.Generato
         offset = (np.arange(-half, half + 1) - (time - place)) * manner.formants + marks[index]
         left, right = max(0, int(offset[0]) - 1), min(len(x), int(offset[-1]) + 3)
         grain = np.interp(offset, np.arange(left, right), x[left:right], 0.0, 0.0) if right - left > 1 else np.zeros(offset.size)
-        level = score.gain[frame] * (step / period if voiced_mark[index] and frequency > 0.0 else 1.0)
+        level = score.gain[frame] * (np.sqrt(step / period) if voiced_mark[index] and frequency > 0.0 else 1.0)
         grain = grain * np.hanning(2 * half + 1) * level
         first = place - half
         if first >= 0 and place + half < len(y):
@@ -103,6 +103,15 @@ def splice(spoken: Spoken, score: Score, manner: Manner, rng: np.random.Generato
     tilt = 0.9 * manner.effort - 0.45
     bright = signal.lfilter([1.0, -0.9], [1.0], y) * 1.6
     return _roughen(y + tilt * (bright - 0.4 * y), score, manner, rng)
+
+
+def inhale(seconds: float, rng: np.random.Generator) -> Mono:
+    """Breathe in before a phrase: noise through an open throat, with a peak near one."""
+    noise = rng.standard_normal(int(seconds * RATE))
+    throat = signal.butter(1, (rng.uniform(700.0, 1400.0), rng.uniform(5000.0, 9000.0)), "band", fs=RATE, output="sos")
+    formant = signal.butter(1, (1500.0, 2300.0), "band", fs=RATE, output="sos")
+    breath = signal.sosfilt(throat, noise) + signal.sosfilt(formant, noise)
+    return np.asarray(breath / np.abs(breath).max() * np.sin(np.linspace(0.0, 1.0, breath.size) ** 1.5 * np.pi) ** 1.5)
 
 
 def _roughen(y: Mono, score: Score, manner: Manner, rng: np.random.Generator) -> Mono:
