@@ -171,7 +171,7 @@ def dubby(spans: list[Span], beat: float, style: str, rng: Rng) -> list[Note]:
 def gliding(spans: list[Span], beat: float, style: str, rng: Rng) -> list[Note]:
     """Long, sparse sub notes that start with the kick and glide to another pitch (808 bass)."""
     floor, notes = int(rng.integers(25, 33)), []
-    places = (0.0, *sorted(rng.choice([0.75, 1.5, 2.0, 2.5, 2.75, 3.5], size=int(rng.integers(1, 4)), replace=False)))
+    places = [0.0, *sorted(rng.choice([0.75, 1.5, 2.0, 2.5, 2.75, 3.5], size=int(rng.integers(1, 4)), replace=False).tolist())]
     for span in spans:
         root, length = _low(span.chord.root, floor), (span.stop - span.start) / beat
         inside = [place for place in places if place < length]

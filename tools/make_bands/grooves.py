@@ -118,5 +118,5 @@ def perform(file: GrooveFile, grooves: list[str], chords: list[tuple[Chord, ...]
         result = subprocess.run(["mma", "-w", "-f", str(midi), str(song)], capture_output=True, text=True, cwd=folder, timeout=60)
         if result.returncode or not midi.exists():
             raise RuntimeError(f"mma refuses {file.path.name} {sorted(set(grooves))}: {result.stdout[-200:]}")
-        parts, _ = read_midi(midi.read_bytes())
+        parts, _ = read_midi(midi.read_bytes(), tempo)  # without the ritardandi of some endings: our parts play along
     return parts

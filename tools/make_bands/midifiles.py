@@ -48,8 +48,12 @@ class _Track:
     bends: list[tuple[int, int, float]] = field(default_factory=list)
 
 
-def read_midi(data: bytes) -> tuple[list[Part], float]:
+def read_midi(data: bytes, tempo: float | None = None) -> tuple[list[Part], float]:
     """Read a standard MIDI file of format 0 or 1.
+
+    Args:
+        data: the file's content.
+        tempo: beats per minute to be kept throughout, whatever the file says; None follows the file.
 
     Returns:
         Parts with `role` "drums", "bass" or a family of `FAMILIES`, one per track name, channel and program; and the length in
@@ -63,7 +67,7 @@ def read_midi(data: bytes) -> tuple[list[Part], float]:
         if data[position : position + 4] == b"MTrk":
             tracks.append(_read_track(data[position + 8 : position + 8 + size], tempi))
         position += 8 + size
-    seconds_at = _Clock(sorted(tempi), division)
+    seconds_at = _Clock(sorted(tempi) if tempo is None else [(0, 60.0 / tempo)], division)
     programs: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for track in tracks:
         for tick, channel, program in track.programs:
