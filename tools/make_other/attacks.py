@@ -31,6 +31,8 @@ KICKS_PER_S = {"orchestra": 0.25}
 KICKS_ELSE_PER_S = 0.5
 MOSTLY_BASS_DB = {"orchestra": -2.0}
 MOSTLY_BASS_ELSE_DB = -5.0
+TOO_BUSY_PER_S = 3.0
+"""Of passages with more strikes nothing is left that `tones.py` would accept."""
 DRUMS_PER_S = 1.0
 """Strikes at least, for a passage with drums."""
 
@@ -143,7 +145,9 @@ def drummed(attacks: Attacks, seconds: float, taken: list[tuple[float, float]]) 
 
 
 def calmest(attacks: Attacks, seconds: float, length: float) -> list[float]:
-    """Return the beginnings in s of the least struck passage of either half of a track."""
+    """Return where (in s) either half of a track is struck least, unless that is too busy to be cleaned."""
     starts = np.arange(0.0, seconds - length, 5.0)
-    halves = (starts[starts + length <= seconds / 2], starts[starts >= seconds / 2])
-    return [float(min(half, key=lambda at: attacks.between(at, at + length).strikes_per_s)) for half in halves if len(half)]
+    strikes = np.array([attacks.between(start, start + length).strikes_per_s for start in starts])
+    halves = (starts + length <= seconds / 2, starts >= seconds / 2)
+    best = [np.flatnonzero(half)[np.argmin(strikes[half])] for half in halves if half.any()]
+    return [float(starts[at]) for at in best if strikes[at] < TOO_BUSY_PER_S]
