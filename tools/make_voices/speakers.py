@@ -33,6 +33,9 @@ ASTERISK = {
 SPOKEN_STAMPS = ("fr", "ru", "ro", "ca", "bg", "es", "be", "el", "da", "lt", "nl")
 """Languages of Tux Paint's stamps with enough spoken names."""
 
+NO_SPEECH = re.compile(r"beep|tone|monkeys|weasels|silence")
+"""Telephone prompts that are signals, jokes or nothing."""
+
 FEWEST_FILES = 12
 
 
@@ -97,7 +100,8 @@ def recorded(packages: Path) -> list[Speaker]:
         speakers.append(Speaker(f"stamps_{language}", "tuxpaint", "GPL-2+", attribution, origin, True, files))
     for language, (licence, attribution) in ASTERISK.items():
         package = f"asterisk-core-sounds-{language}-g722"
-        files = tuple(sorted((packages / package).rglob("*.g722")))
+        prompts = sorted((packages / package).rglob("*.g722"))
+        files = tuple(path for path in prompts if not NO_SPEECH.search(f"{path.parent.name}/{path.name}"))
         speakers.append(Speaker(f"asterisk_{language}", "asterisk", licence, attribution, f"Debian {package}", True, files))
     return [speaker for speaker in speakers if len(speaker.files) >= FEWEST_FILES]
 
