@@ -22,7 +22,7 @@ import numpy as np
 import songs
 import soundfile
 import sounds
-from effects import RATE, Stereo, active_rms
+from pcm import NOMINAL, RATE, Stereo, active_rms
 from score import Rng, Score
 from sources import SOURCES
 
@@ -59,7 +59,7 @@ def _perform(score: Score, rng: Rng) -> tuple[dict[str, Stereo], dict[str, set[s
             # Players of an accompaniment differ by some decibels; a melody stands out.
             gain_db = rng.normal(2.5 if part.role == "lead" else 0.0, 2.5)
             level = active_rms(audio)
-            stem, audio = "other", audio * np.float32(0.1 / max(level, 1e-3) * 10.0 ** (gain_db / 20.0))
+            stem, audio = "other", audio * np.float32(NOMINAL / max(level, 1e-3) * 10.0 ** (gain_db / 20.0))
         stems[stem] += audio[:, :frames]
         used[stem] |= sources
     return stems, used

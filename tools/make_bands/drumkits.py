@@ -15,12 +15,9 @@ import machine
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
+from pcm import RATE, Stereo
 from score import Note, Rng
 from sources import FONTS, KITS, SONIC_PI, SOURCES
-
-RATE = 44100
-Stereo = NDArray[np.float32]
 
 PIECES = {
     35: "kick",

@@ -7,7 +7,7 @@ for every part.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from pcm import NOMINAL, RATE, Stereo, levelled
 from pedalboard import (
     Chorus,
     Compressor,
@@ -24,25 +24,6 @@ from pedalboard import (
     Reverb,
 )
 from score import Rng
-
-RATE = 44100
-NOMINAL = 0.1
-Stereo = NDArray[np.float32]
-
-
-def active_rms(x: Stereo) -> float:
-    """RMS over the 100-ms frames that lie within 30 dB of the loudest one; 0 of silence."""
-    power = (x.astype(np.float32) ** 2).mean(0)
-    count = len(power) // 4410
-    frames = power[: count * 4410].reshape(count, 4410).mean(1)
-    loud = frames[frames > frames.max() * 1e-3] if count and frames.max() > 1e-12 else np.zeros(1)
-    return float(np.sqrt(loud.mean()))
-
-
-def levelled(x: Stereo) -> Stereo:
-    """Bring a part to the nominal level; silence stays silence."""
-    level = active_rms(x)
-    return x * np.float32(NOMINAL / level) if level > 1e-6 else x
 
 
 def _run(x: Stereo, *effects: Plugin) -> Stereo:

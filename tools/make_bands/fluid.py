@@ -12,10 +12,9 @@ from ctypes import POINTER, c_char_p, c_double, c_float, c_int, c_void_p
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from pcm import RATE, Stereo
 from score import Note
 
-RATE = 44100
 BEND_RANGE = 12
 DRUM_BANK, DRUM_CHANNEL = 128, 9
 SUSPEND = 3.0
@@ -67,7 +66,7 @@ def _synth(font: Path) -> tuple[int, int]:
     return synth, number
 
 
-def play(font: Path, program: int, notes: list[Note], seconds: float, drums: bool = False) -> NDArray[np.float32]:
+def play(font: Path, program: int, notes: list[Note], seconds: float, drums: bool = False) -> Stereo:
     """Play a part.
 
     Args:

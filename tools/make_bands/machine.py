@@ -6,13 +6,11 @@ Skins are sines that fall in pitch, shells and shakers are filtered noise, metal
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from pcm import RATE, Stereo
 from score import Rng
 
-RATE = 44100
 
-
-def stroke(piece: str, rng: Rng) -> NDArray[np.float32]:
+def stroke(piece: str, rng: Rng) -> Stereo:
     """Synthesise a stroke `[frames, 2]` of peak 1."""
     long = {"crash": 1.6, "ride": 1.2, "bell": 1.0, "open hat": 0.5, "kick": 0.5, "low tom": 0.6, "middle tom": 0.5}.get(
         piece, 0.3

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from effects import RATE, Stereo, active_rms, bus
+from effects import bus
+from pcm import RATE, Stereo, active_rms
 from score import Rng
 
 PEAK = 10.0 ** (-1.5 / 20.0)
@@ -12,6 +13,7 @@ LEVELS_DB = {"drums": (0.0, 2.0), "bass": (-1.5, 2.3), "other": (0.0, 2.3)}
 """Mean and standard deviation of the levels (RMS while playing); bass lies 0 to 3 dB below the others, as in real mixes."""
 
 EXTREME_DB = 5.0
+WINDOW = 8192
 
 
 def balanced(stems: dict[str, Stereo], rng: Rng) -> dict[str, Stereo]:
@@ -39,8 +41,10 @@ def balanced(stems: dict[str, Stereo], rng: Rng) -> dict[str, Stereo]:
 
 def low_share(x: Stereo, below_hz: float) -> float:
     """Share of the energy below a frequency."""
-    spectrum = np.abs(np.fft.rfft(x.mean(0))) ** 2
-    return float(spectrum[: int(below_hz * x.shape[1] / RATE)].sum() / max(spectrum.sum(), 1e-12))
+    blocks = x.shape[1] // WINDOW
+    windowed = x.mean(0)[: blocks * WINDOW].reshape(blocks, WINDOW) * np.hanning(WINDOW).astype(np.float32)
+    spectrum = (np.abs(np.fft.rfft(windowed)) ** 2).sum(0)
+    return float(spectrum[: round(below_hz * WINDOW / RATE)].sum() / max(spectrum.sum(), 1e-12))
 
 
 def sounding(x: Stereo) -> float:

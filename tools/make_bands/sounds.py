@@ -7,7 +7,7 @@ import effects
 import fluid
 import numpy as np
 import synth
-from effects import Stereo
+from pcm import RATE, Stereo, active_rms, levelled
 from score import Note, Part, Rng, humanised, transposed
 from sources import FONTS
 
@@ -80,7 +80,7 @@ def bass(part: Part, style: str, line: str, seconds: float, rng: Rng) -> tuple[S
         audio, used = fluid.play(FONTS[font], program, notes, seconds), {font}
         if rng.random() < 0.12:  # a sine an octave below or in unison, as sub-harmonic pedals add
             sub = synth.render(transposed(notes, 0), synth.bass_patch(rng, sub=True), seconds)
-            scale = effects.active_rms(audio) / max(effects.active_rms(sub[None]), 1e-6)
+            scale = active_rms(audio) / max(active_rms(sub[None]), 1e-6)
             audio, used = audio + np.float32(0.4 * scale) * sub, used | {"own"}
     return effects.bass(audio, rng), used
 
@@ -103,7 +103,7 @@ def accompaniment(part: Part, style: str, beat: float, seconds: float, rng: Rng)
         left = synth.render(notes, patch, seconds)
         audio, used = np.stack([left, left]), {"own"}
         if part.role == "pad":  # the other side a little later: width
-            audio[1] = np.roll(left, int(rng.uniform(0.004, 0.018) * effects.RATE))
+            audio[1] = np.roll(left, int(rng.uniform(0.004, 0.018) * RATE))
         return effects.accompaniment(audio, part.role, rng, beat), used
     font = _font(rng)
     program = _program(part, rng, change=0.4)
@@ -126,7 +126,7 @@ def _electric_guitar(
         audio = effects.amplifier(fluid.play(FONTS[font], source, notes, seconds), rng, drive_db)
         return effects.accompaniment(audio, "power", rng, beat), {font}
     spread = float(rng.uniform(0.5, 1.0))
-    out = np.zeros((2, int(seconds * effects.RATE)), np.float32)
+    out = np.zeros((2, int(seconds * RATE)), np.float32)
     used = set()
     for pan in (-spread, spread):
         font = str(rng.choice(FULL_FONTS, p=CHANCES)) if rng.random() < 0.4 else font
@@ -138,4 +138,4 @@ def _electric_guitar(
 
 def _take(font: str, program: int, notes: list[Note], seconds: float, rng: Rng, drive_db: float) -> Stereo:
     """One take of a guitar through its own setting of the amplifier."""
-    return effects.levelled(effects.amplifier(fluid.play(FONTS[font], program, notes, seconds), rng, drive_db))
+    return levelled(effects.amplifier(fluid.play(FONTS[font], program, notes, seconds), rng, drive_db))

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from pcm import RATE
 from score import Note, Rng
 
-RATE = 44100
 SAW, SQUARE, SINE, TRIANGLE, FM = range(5)
 Wave = NDArray[np.float32]
 
