@@ -35,7 +35,8 @@ def _library() -> ctypes.CDLL:
         ("fluid_synth_noteoff", c_int, (c_void_p, c_int, c_int)),
         ("fluid_synth_pitch_bend", c_int, (c_void_p, c_int, c_int)),
         ("fluid_synth_pitch_wheel_sens", c_int, (c_void_p, c_int, c_int)),
-        ("fluid_synth_system_reset", c_int, (c_void_p,)),
+        ("delete_fluid_synth", None, (c_void_p,)),
+        ("delete_fluid_settings", None, (c_void_p,)),
         (
             "fluid_synth_write_float",
             c_int,
@@ -50,9 +51,8 @@ def _library() -> ctypes.CDLL:
     return library
 
 
-@functools.cache
-def _synth(font: Path) -> tuple[int, int]:
-    """Open a font; return the synthesiser's handle and the font's number."""
+def _synth(font: Path) -> tuple[int, int, int]:
+    """Open a font; return the handles of a synthesiser and its settings, and the font's number."""
     library = _library()
     settings = library.new_fluid_settings()
     library.fluid_settings_setnum(settings, b"synth.sample-rate", float(RATE))
@@ -63,7 +63,7 @@ def _synth(font: Path) -> tuple[int, int]:
     number = library.fluid_synth_sfload(synth, str(font).encode(), 0)
     if number < 0:
         raise FileNotFoundError(f"{font} is not a soundfont that fluidsynth can open; see the Debian packages in sources.py.")
-    return synth, number
+    return synth, settings, number
 
 
 def play(font: Path, program: int, notes: list[Note], seconds: float, drums: bool = False) -> Stereo:
@@ -79,8 +79,8 @@ def play(font: Path, program: int, notes: list[Note], seconds: float, drums: boo
     Returns:
         `[2, frames]` float32.
     """
-    library, (synth, number) = _library(), _synth(font)
-    library.fluid_synth_system_reset(synth)
+    library = _library()
+    synth, settings, number = _synth(font)  # a new one each time (20 ms): a used one still sounds a little and keeps its phase
     channel, bank = (DRUM_CHANNEL, DRUM_BANK) if drums else (0, 0)
     presets = ((bank, program), (bank, 0), (0, 0))  # fonts of one drum kit have it as their first preset
     bank, program = next(
@@ -103,6 +103,8 @@ def play(font: Path, program: int, notes: list[Note], seconds: float, drums: boo
             library.fluid_synth_pitch_bend(synth, channel, value)
     rest = min(out.shape[1] - position, int(SUSPEND * RATE))
     library.fluid_synth_write_float(synth, rest, left, position, 1, right, position, 1)
+    library.delete_fluid_synth(synth)
+    library.delete_fluid_settings(settings)
     return out
 
 
