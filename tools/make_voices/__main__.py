@@ -84,7 +84,7 @@ def main(folder: Path, work: Path, clips: int) -> int:
             continue
         made = clip.make(speaker, number)
         if made is None:
-            print(f"{name}: {speaker.name} has too few syllables", file=sys.stderr)
+            print(f"{name}: {speaker.name} says too little", file=sys.stderr)
             continue
         write_ogg(folder / "vocals" / f"{name}.ogg", made.audio)
         row = {

@@ -14,6 +14,7 @@ from speech import RATE, Mono, bandwidth, clean, decode, extend
 from syllables import FRAME_S, Spoken, analyse
 from voices import inhale, splice, vocode
 
+SHORTEST_S = 10.0
 FEWEST_SYLLABLES = 3
 SYLLABLES_A_SECOND = 4.0
 """Of speech, roughly; clips are joined by it to phrases of one breath."""
@@ -78,7 +79,7 @@ def draw_manner(rng: Rng, kind: str, arrangement: str) -> Manner:
 
 
 def make(speaker: Speaker, number: int) -> Clip | None:
-    """Make the clip of this number; None where the speaker's files hold too few syllables."""
+    """Make the clip of this number; None where the speaker's files hold too little to sing."""
     rng = np.random.default_rng((4, number))
     kind = str(rng.choice(["sung", "rapped", "shouted"], p=[0.67, 0.2, 0.13]))
     arrangement = str(rng.choice(["single", "doubled", "harmony", "choir"], p=[0.55, 0.2, 0.17, 0.08]))
@@ -99,6 +100,8 @@ def make(speaker: Speaker, number: int) -> Clip | None:
     tonic_hz = float(np.clip(spoken_hz * 2.0 ** (lift / 12.0), 90.0, 520.0))
     tune = Tune(rng, tonic_hz, int(rng.integers(3, 6)), float(rng.choice([0.2, 0.28, 0.38, 0.5])))
     stack = _sing_all(phrases, tune, manner, takes(arrangement, rng, len(tune.scale)), engine, rng, target)
+    if stack.shape[1] < SHORTEST_S * RATE:
+        return None
     audio = produce(stack, rng, 4.0 * tune.sixteenth, kind == "shouted", dry)
     if arrangement == "single" and dry:
         audio = audio[:1]
