@@ -25,12 +25,12 @@ AUDIBLE_DB = -40.0
 KICK_AUDIBLE_DB = -10.0
 SILENCE_DBFS = -50.0
 
-STRIKES_PER_S = 0.15
-KICKS_PER_S = {"orchestra": 0.25}
-"""By kind of music: where low strings are welcome, timpani are not."""
-KICKS_ELSE_PER_S = 0.5
-MOSTLY_BASS_DB = {"orchestra": -2.0}
-MOSTLY_BASS_ELSE_DB = -5.0
+STRIKES_PER_S = 0.2
+KICKS_PER_S = {"orchestra": 0.4}
+"""By kind of music: the low strings of an orchestra are kept, hence timpani would be too."""
+KICKS_ELSE_PER_S = 1.0
+"""Of these the body is cut off with the bass; more of them would be a drummer whose sticks were missed."""
+MOSTLY_BASS_DB = -2.5
 TOO_BUSY_PER_S = 3.0
 """Of passages with more strikes nothing is left that `tones.py` would accept."""
 DRUMS_PER_S = 1.0
@@ -39,7 +39,8 @@ DRUMS_PER_S = 1.0
 CLIP_S = (45.0, 30.0, 20.0)
 """Lengths of a passage; the longest that is clean wins."""
 DRUMMED_S = 48.0
-CLIPS_PER_TRACK = 3
+CLIPS_PER_TRACK = 4
+DRUMMED_PER_TRACK = 3
 
 
 def decibels(ratio: float) -> float:
@@ -117,7 +118,7 @@ def find_attacks(x: Audio, audible_db: float = AUDIBLE_DB) -> Attacks:
 def is_clean(attacks: Attacks, kind: str) -> bool:
     """Tell whether a passage holds no drums, and not mostly bass."""
     struck = attacks.strikes_per_s > STRIKES_PER_S or attacks.kicks_per_s > KICKS_PER_S.get(kind, KICKS_ELSE_PER_S)
-    return not struck and attacks.sounding > 0.9 and attacks.bass_db < MOSTLY_BASS_DB.get(kind, MOSTLY_BASS_ELSE_DB)
+    return not struck and attacks.sounding > 0.9 and attacks.bass_db < MOSTLY_BASS_DB
 
 
 def passages(attacks: Attacks, seconds: float, kind: str) -> list[tuple[float, float]]:
@@ -133,13 +134,13 @@ def passages(attacks: Attacks, seconds: float, kind: str) -> list[tuple[float, f
 
 
 def drummed(attacks: Attacks, seconds: float, taken: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Choose up to `CLIPS_PER_TRACK` passages with drums, spread over the track and apart from those that are taken."""
+    """Choose up to `DRUMMED_PER_TRACK` passages with drums, spread over the track and apart from those that are taken."""
     chosen: list[tuple[float, float]] = []
     length = DRUMMED_S
-    for start in np.arange(5.0, seconds - length, max(length, (seconds - length) / CLIPS_PER_TRACK)):
+    for start in np.arange(5.0, seconds - length, max(length, (seconds - length) / DRUMMED_PER_TRACK)):
         part = attacks.between(start, start + length)
         apart = all(start + length <= other[0] or start >= other[1] for other in taken)
-        if len(chosen) < CLIPS_PER_TRACK and apart and part.strikes_per_s >= DRUMS_PER_S and part.sounding > 0.9:
+        if len(chosen) < DRUMMED_PER_TRACK and apart and part.strikes_per_s >= DRUMS_PER_S and part.sounding > 0.9:
             chosen.append((float(start), float(start) + length))
     return chosen
 
