@@ -7,7 +7,7 @@ all that a song uses stand in its rows.
 
 Needs the Debian packages that `sources.py` lists, and of PyPI numpy, numba, pedalboard, soundfile, soxr.
 
-usage: python tools/make_bands FOLDER [FIRST LAST]      songs FIRST to LAST (default 0 to 199); about 8 s of one core each
+usage: python tools/make_bands FOLDER [FIRST LAST]      songs FIRST to LAST (default 0 to 249); about 3 s of one core each
 """
 
 from __future__ import annotations
@@ -167,5 +167,5 @@ def main(folder: Path, first: int, last: int) -> int:
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 4):
         sys.exit(__doc__)
-    bounds = (int(sys.argv[2]), int(sys.argv[3])) if len(sys.argv) == 4 else (0, 199)
+    bounds = (int(sys.argv[2]), int(sys.argv[3])) if len(sys.argv) == 4 else (0, 249)
     sys.exit(1 if main(Path(sys.argv[1]), *bounds) else 0)
