@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from rtsep.models import bandnet_package as package
-from rtsep.models.bandnet_stream import BandNetStream, latency_terms, onnx_frame_net
+from rtsep.models.bandnet_config import BandNetConfig
+from rtsep.models.bandnet_stream import BandNetStream, FrameNet, latency_terms, onnx_frame_net
 from rtsep.models.card import ModelCard, TierCard
 from rtsep.models.runtime import choose
 from rtsep.models.separator import Separator, SeparatorSpec
@@ -39,6 +40,21 @@ def describe(card: ModelCard, tier: TierCard) -> SeparatorSpec:
         weights_sha256=facts.weights_sha256,
         channels=facts.model.channels,
     )
+
+
+def open_frames(tier: TierCard, runtime: str) -> tuple[FrameNet, BandNetConfig]:
+    """Load the net of a tier without the stream around it; torch runs on the CPU here.
+
+    Raises:
+        WeightsError: the weights are absent or altered.
+    """
+    where = package.folder(tier.read(Settings).package)
+    facts = package.read_facts(where)
+    if choose(runtime) == "onnx":
+        return onnx_frame_net(package.verified(where, package.GRAPH, facts.graph_sha256)), facts.model
+    from rtsep.models.bandnet_torch import load_net, torch_frame_net
+
+    return torch_frame_net(load_net(package.verified(where, package.WEIGHTS, facts.weights_sha256), facts.model)), facts.model
 
 
 def build(card: ModelCard, tier: TierCard, runtime: str) -> Separator:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtsep.dsp.stft import StreamingStft
+from rtsep.dsp.stft import Spectra, StreamingStft
 from rtsep.dsp.windows import low_delay_pair
 from rtsep.models.bandnet_config import BandNetConfig
 from rtsep.models.runtime import open_session
@@ -39,6 +39,21 @@ def onnx_frame_net(path: Path) -> FrameNet:
     return run
 
 
+def masks_of_frame(
+    net: FrameNet, spectrum: Spectra, hidden: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Masks `[stems, channels, masked_bins]` of one transform `[channels, bins]`, and the next state.
+
+    Broken input passes with the mix and is gone with its window; the memory of the net would keep it for ever, so the net
+    hears silence instead.
+    """
+    planes = np.ascontiguousarray(spectrum).view(np.float32)
+    if not np.isfinite(planes).all():
+        planes = np.zeros_like(planes)
+    masks, hidden = net(planes.reshape(1, 1, len(spectrum), -1, 2), hidden)
+    return masks[0, 0], hidden
+
+
 class BandNetStream:
     """A `Separator`."""
 
@@ -58,11 +73,8 @@ class BandNetStream:
         """Separate one hop, see `Separator.step`."""
         covered = self._config.masked_bins
         spectrum = self._stft.analyse(mix, state)  # [channels, 1, bins]
-        # Broken input passes with the mix and is gone with its window; the memory of the net would keep it for ever.
-        seen = spectrum if np.isfinite(spectrum.view(np.float32)).all() else np.zeros_like(spectrum)
-        planes = np.ascontiguousarray(seen).view(np.float32).reshape(1, 1, self._config.channels, -1, 2)
-        masks, state["hidden"] = self._net(planes, state["hidden"])
+        masks, state["hidden"] = masks_of_frame(self._net, spectrum[:, 0], state["hidden"])
         stems = np.zeros((len(self._config.stems), *spectrum.shape), np.complex64)
-        stems[..., 0, :covered] = masks[0, 0] * spectrum[:, 0, :covered]
+        stems[..., 0, :covered] = masks * spectrum[:, 0, :covered]
         stems[self._remainder, ..., covered:] = spectrum[..., covered:]
         return self._stft.synthesise(stems, state)

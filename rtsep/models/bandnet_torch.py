@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rtsep.dsp.windows import low_delay_pair
 from rtsep.models.bandnet import BandNet
 from rtsep.models.bandnet_config import BandNetConfig
+from rtsep.models.bandnet_stream import FrameNet
 from rtsep.models.runtime import cpu_threads
 from rtsep.models.separator import Audio, SeparatorSpec, State
 
@@ -31,6 +33,20 @@ def load_net(path: Path, config: BandNetConfig) -> BandNet:
     net = BandNet(config)
     net.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
     return net
+
+
+def torch_frame_net(net: BandNet) -> FrameNet:
+    """One frame at a time on the CPU, for callers that bring their own transform."""
+    net = net.eval().requires_grad_(False)
+    torch.set_num_threads(cpu_threads())
+    torch.set_flush_denormal(True)
+
+    def run(spectrum: NDArray[np.float32], state: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        with torch.inference_mode():
+            masks, new_state = net(torch.from_numpy(spectrum), torch.from_numpy(state))
+        return masks.numpy(), new_state.numpy()
+
+    return run
 
 
 class BandNetTorch:

@@ -1,9 +1,10 @@
-"""Two separators in a row: one that is good at vocals, then one that divides what it leaves into the other stems.
+"""Two separators at once: one that is good at vocals, and one that divides what it leaves into the other stems.
 
-The second one hears the accompaniment that the first one gives out, hop by hop as it comes, so the latencies add up. Meanwhile
-the vocals wait in a delay line. Where the second one still finds vocals, the two disagree; half of it joins the vocals and half
-`other`, which costs either less than all of it would (measured on seven songs: vocals +0.2 dB, other +0.3 dB). Stems add up
-to the delayed input because both stages' do.
+At the lowest latency both hear the mix, side by side (`rtsep.models.side_by_side`). In a row they do better: the second one hears
+the accompaniment that the first one gives out, hop by hop as it comes, and the latencies add up. Meanwhile the vocals wait in a
+delay line. Where the second one still finds vocals, the two disagree; half of it joins the vocals and half `other`, which costs
+either less than all of it would (measured on seven songs: vocals +0.2 dB, other +0.3 dB). Stems add up to the delayed input
+because both stages' do.
 
 Worked example: the first with hop 2048 and latency 1024, the second with hop 512 and latency 512. A step of 2048 frames runs the
 second four times; the latency is 1536 frames, heard after 3584 = 81 ms at 44.1 kHz.
@@ -17,9 +18,10 @@ import msgspec
 import numpy as np
 
 from rtsep.errors import ConfigError
-from rtsep.models import registry
+from rtsep.models import bandnet_loader, registry, spleeter
 from rtsep.models.card import ModelCard, TierCard
 from rtsep.models.separator import Audio, LatencyTerm, Separator, SeparatorSpec, State
+from rtsep.models.side_by_side import SideBySide
 
 KEPT = ("drums", "bass")
 """Stems taken from the second separator as they are."""
@@ -29,10 +31,17 @@ DISPUTED = 0.5
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a tier of the card may say: model and tier of both stages."""
+    """What a tier of the card may say.
+
+    Attributes:
+        first: model and tier of Spleeter.
+        second: those of our own net.
+        together: both hear the mix, on one transform (`rtsep.models.side_by_side`), instead of one after the other.
+    """
 
     first: tuple[str, str]
     second: tuple[str, str]
+    together: bool = False
 
 
 class Cascade:
@@ -75,42 +84,53 @@ def describe(card: ModelCard, tier: TierCard) -> SeparatorSpec:
     Raises:
         ConfigError: the stages do not fit each other.
     """
-    first, second = (registry.describe(*stage) for stage in _stages(tier))
+    settings = tier.read(Settings)
+    first, second = registry.describe(*settings.first), registry.describe(*settings.second)
     if first.rate != second.rate or first.hop % second.hop or set(first.stems) != {"vocals", "other"}:
         raise ConfigError(
             f'Tier "{tier.name}" of {card.name}: the first stage must give vocals and other, at the rate of the second '
             "and in hops that are a multiple of the second's."
         )
+    if settings.together:
+        if first.latency_terms != second.latency_terms:
+            raise ConfigError(f'Tier "{tier.name}" of {card.name}: together, both models need the same synthesis window.')
+        return _spec(card, tier, first, second, first.latency_terms)
     terms = [LatencyTerm(f"{stage.name}: {term.name}", term.frames) for stage in (first, second) for term in stage.latency_terms]
+    return _spec(card, tier, first, second, tuple(terms))
+
+
+def _spec(
+    card: ModelCard, tier: TierCard, first: SeparatorSpec, second: SeparatorSpec, terms: tuple[LatencyTerm, ...]
+) -> SeparatorSpec:
     return SeparatorSpec(
         name=card.name,
         tier=tier.name,
         rate=first.rate,
         hop=first.hop,
         stems=("vocals", *KEPT, "other"),
-        latency_terms=tuple(terms),
+        latency_terms=terms,
         licence=card.licence,
         weights_sha256=f"{first.weights_sha256}+{second.weights_sha256}",
         channels=first.channels,
     )
 
 
-def build(card: ModelCard, tier: TierCard, runtime: str) -> Cascade:
-    """Load both stages.
+def build(card: ModelCard, tier: TierCard, runtime: str) -> Separator:
+    """Load both models.
 
     Raises:
         WeightsError: the weights of one are absent or damaged.
     """
-    first, second = (cast(Separator, registry.load(*stage, runtime=runtime)) for stage in _stages(tier))
-    return Cascade(first, second, describe(card, tier))
+    settings, spec = tier.read(Settings), describe(card, tier)
+    if not settings.together:
+        first, second = (cast(Separator, registry.load(*stage, runtime=runtime)) for stage in (settings.first, settings.second))
+        return Cascade(first, second, spec)
+    net, config = bandnet_loader.open_frames(registry.find(*settings.second)[1], runtime)
+    return SideBySide(spleeter.open_window(*registry.find(*settings.first), runtime), net, config, spec)
 
 
 def missing(card: ModelCard) -> str:
     """Say what the stages lack; empty if they can start."""
-    stages = {model for tier in card.tiers for model, _ in _stages(tier)}
+    settings = [tier.read(Settings) for tier in card.tiers]
+    stages = {model for each in settings for model, _ in (each.first, each.second)}
     return next((lack for model in sorted(stages) if (lack := registry.missing(model))), "")
-
-
-def _stages(tier: TierCard) -> tuple[tuple[str, str], tuple[str, str]]:
-    settings = tier.read(Settings)
-    return settings.first, settings.second

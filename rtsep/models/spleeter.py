@@ -78,10 +78,19 @@ def build(card: ModelCard, tier: TierCard, runtime: str) -> Separator | WholeFil
         WeightsError: the weights are absent or damaged.
     """
     settings, spec = tier.read(Settings), describe(card, tier)
-    net = _open_net(card, settings.shape, choose(runtime))
     if tier.whole_file:
-        return SpleeterFile(net, settings.pair, settings.context, spec)
-    return SlidingSeparator(SpleeterWindow(net, settings.pair, settings.context), settings.slide, spec)
+        return SpleeterFile(_open_net(card, settings.shape, choose(runtime)), settings.pair, settings.context, spec)
+    return SlidingSeparator(open_window(card, tier, runtime), settings.slide, spec)
+
+
+def open_window(card: ModelCard, tier: TierCard, runtime: str) -> SpleeterWindow:
+    """Load the nets of a live tier without the stream around them.
+
+    Raises:
+        WeightsError: the weights are absent or damaged.
+    """
+    settings = tier.read(Settings)
+    return SpleeterWindow(_open_net(card, settings.shape, choose(runtime)), settings.pair, settings.context)
 
 
 def prepare(card: ModelCard, *, progress: weights.Progress, download: bool = False, force: bool = False) -> None:

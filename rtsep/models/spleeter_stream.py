@@ -59,6 +59,10 @@ class SpleeterWindow:
 
     def estimate(self, window: Audio, state: State) -> Audio:
         """Return `[1, channels, fade + hop]` of vocals, see `WindowNet.estimate`."""
+        return masked(window, self.masks(window, state), self._pair)[None]
+
+    def masks(self, window: Audio, state: State) -> Magnitudes:
+        """Return the vocals' masks `[channels, n, BINS]` of the n newest transforms; `window` as in `WindowNet.estimate`."""
         magnitudes, sounding = state["magnitudes"], state["sounding"]
         powers = block_powers(window[:, FFT - HOP :])
         for past, new in ((magnitudes, magnitudes_of(window)), (sounding[None], powers[None] > 0)):
@@ -66,8 +70,8 @@ class SpleeterWindow:
             past[:, -len(powers) :] = new
         np.multiply(magnitudes, np.float32(follow(powers, state["level"])), out=state["input"][0])
         fill_past(state["input"][0], sounding)
-        masks = self._net(state["input"])
-        return masked(window, masks[0], self._pair)[None]
+        newest: Magnitudes = self._net(state["input"])[0]
+        return newest
 
 
 def magnitudes_of(audio: Audio) -> Magnitudes:

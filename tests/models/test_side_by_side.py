@@ -1,0 +1,78 @@
+"""Side by side, both nets mask one transform: one latency, masks that add up, proportions that are kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rtsep.errors import ConfigError
+from rtsep.models import registry
+from rtsep.models.card import ModelCard, TierCard
+from rtsep.models.cascade import describe
+from rtsep.models.separator import Separator
+from rtsep.models.side_by_side import OWN_SHARE, share_out
+from rtsep.models.spleeter_shape import BINS
+from rtsep.stems import STEMS
+from tests.models import contract
+
+MODEL, TIER = "cascade", "46ms"
+ABOVE = 40
+"""Bins that Spleeter does not see."""
+
+
+def random_masks(sharpness: float) -> NDArray[np.float32]:
+    powers = np.exp(sharpness * np.random.default_rng(2).standard_normal((len(STEMS), 2, BINS + ABOVE)))
+    return (powers / powers.sum(0)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def tier() -> Separator:
+    separator = registry.load(MODEL, TIER, runtime="onnx")
+    assert isinstance(separator, Separator)
+    return separator
+
+
+@pytest.mark.parametrize("sharpness", [1.0, 30.0])
+@pytest.mark.parametrize("sung", [0.0, 0.4, 1.0])
+def test_shared_masks_add_up_to_one_and_stay_within_it(sharpness: float, sung: float) -> None:
+    shared = share_out(random_masks(sharpness), np.full((2, BINS), sung, np.float32))
+    assert np.abs(shared.sum(0) - 1.0).max() < 1e-6
+    assert shared.min() > -1e-6
+
+
+def test_vocals_are_a_weighted_mean_and_the_rest_keeps_its_proportions() -> None:
+    masks, sung = random_masks(1.0), np.full((2, BINS), 0.8, np.float32)
+    shared = share_out(masks, sung)
+    assert np.allclose(shared[0, :, :BINS], OWN_SHARE * masks[0, :, :BINS] + (1 - OWN_SHARE) * 0.8, atol=1e-6)
+    assert np.allclose(shared[1] / shared[3], masks[1] / masks[3], rtol=1e-3)
+    assert np.allclose(shared[..., BINS:], masks[..., BINS:], atol=1e-6)
+
+
+def test_the_latency_is_that_of_one_transform() -> None:
+    spec = registry.describe(MODEL, TIER)
+    assert spec.latency == registry.describe("bandnet", "46ms").latency == registry.describe("spleeter-2stems", "46ms").latency
+    assert spec.stems == STEMS
+
+
+def test_both_runtimes_play_the_same(tier: Separator) -> None:
+    other = registry.load(MODEL, TIER, runtime="torch")
+    assert isinstance(other, Separator)
+    mix = contract.noise(tier, 6)
+    assert np.abs(contract.run(tier, mix) - contract.run(other, mix)).max() < 1e-4
+
+
+def test_broken_input_is_gone_with_its_window(tier: Separator) -> None:
+    mix = contract.noise(tier, 10)
+    mix[:, tier.spec.hop : tier.spec.hop + 9] = np.nan
+    stems = contract.run(tier, mix)
+    assert np.isnan(stems).any()
+    assert np.isfinite(stems[..., 6 * tier.spec.hop :]).all()
+
+
+def test_models_of_different_windows_cannot_share_a_transform() -> None:
+    settings = {"first": ["spleeter-2stems", "46ms"], "second": ["bandnet", "23ms"], "together": True}
+    wrong = TierCard("wrong", "", settings=settings)
+    card = ModelCard("cascade", "", "", "", "rtsep.models.cascade", 44100, STEMS, "wrong", "wrong", (wrong,))
+    with pytest.raises(ConfigError, match="same synthesis window"):
+        describe(card, wrong)
