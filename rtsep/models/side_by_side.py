@@ -37,7 +37,7 @@ def share_out(masks: Masks, sung: Magnitudes) -> Masks:
     """
     vocals = masks[0].copy()
     vocals[:, :BINS] += np.float32(1.0 - OWN_SHARE) * (sung - vocals[:, :BINS])
-    shared: Masks = masks * ((1.0 - vocals) / np.maximum(1.0 - masks[0], np.float32(1e-6)))
+    shared: Masks = masks * ((1.0 - vocals) / np.maximum(masks[1:].sum(0), np.float32(1e-9)))
     shared[0] = vocals
     shared[-1] = 1.0 - shared[:-1].sum(0)
     return shared

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -28,9 +30,7 @@ def random_masks(sharpness: float) -> NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def tier() -> Separator:
-    separator = registry.load(MODEL, TIER, runtime="onnx")
-    assert isinstance(separator, Separator)
-    return separator
+    return cast(Separator, registry.load(MODEL, TIER, runtime="onnx"))
 
 
 @pytest.mark.parametrize("sharpness", [1.0, 30.0])
@@ -56,8 +56,7 @@ def test_the_latency_is_that_of_one_transform() -> None:
 
 
 def test_both_runtimes_play_the_same(tier: Separator) -> None:
-    other = registry.load(MODEL, TIER, runtime="torch")
-    assert isinstance(other, Separator)
+    other = cast(Separator, registry.load(MODEL, TIER, runtime="torch"))
     mix = contract.noise(tier, 6)
     assert np.abs(contract.run(tier, mix) - contract.run(other, mix)).max() < 1e-4
 
