@@ -1,10 +1,10 @@
 """Two separators at once: one that is good at vocals, and one that divides what it leaves into the other stems.
 
-At the lowest latency both hear the mix, side by side (`rtsep.models.side_by_side`). In a row they do better: the second one hears
-the accompaniment that the first one gives out, hop by hop as it comes, and the latencies add up. Meanwhile the vocals wait in a
-delay line. Where the second one still finds vocals, the two disagree; half of it joins the vocals and half `other`, which costs
-either less than all of it would (measured on seven songs: vocals +0.2 dB, other +0.3 dB). Stems add up to the delayed input
-because both stages' do.
+At the lowest latencies both hear the mix, side by side (`rtsep.models.side_by_side`). In a row they do better: the second one
+hears the accompaniment that the first one gives out, hop by hop as it comes, and the latencies add up. Meanwhile the vocals wait
+in a delay line. Where the second one still finds vocals, the two disagree; half of it joins the vocals and half `other`, which
+costs either less than all of it would (measured on seven songs: vocals +0.2 dB, other +0.3 dB). Stems add up to the delayed
+input because both stages' do.
 
 Worked example: the first with hop 2048 and latency 1024, the second with hop 512 and latency 512. A step of 2048 frames runs the
 second four times; the latency is 1536 frames, heard after 3584 = 81 ms at 44.1 kHz.
@@ -22,6 +22,7 @@ from rtsep.models import bandnet_loader, registry, spleeter
 from rtsep.models.card import ModelCard, TierCard
 from rtsep.models.separator import Audio, LatencyTerm, Separator, SeparatorSpec, State
 from rtsep.models.side_by_side import SideBySide
+from rtsep.models.spleeter_shape import HOP
 
 KEPT = ("drums", "bass")
 """Stems taken from the second separator as they are."""
@@ -92,26 +93,26 @@ def describe(card: ModelCard, tier: TierCard) -> SeparatorSpec:
             "and in hops that are a multiple of the second's."
         )
     if settings.together:
-        if first.latency_terms != second.latency_terms:
-            raise ConfigError(f'Tier "{tier.name}" of {card.name}: together, both models need the same synthesis window.')
-        return _spec(card, tier, first, second, first.latency_terms)
+        if first.hop != HOP or HOP % second.hop:
+            raise ConfigError(f'Tier "{tier.name}" of {card.name}: together, Spleeter runs at every transform ({HOP} frames).')
+        return _spec(card, tier, (first, second), second.hop, second.latency_terms)
     terms = [LatencyTerm(f"{stage.name}: {term.name}", term.frames) for stage in (first, second) for term in stage.latency_terms]
-    return _spec(card, tier, first, second, tuple(terms))
+    return _spec(card, tier, (first, second), first.hop, tuple(terms))
 
 
 def _spec(
-    card: ModelCard, tier: TierCard, first: SeparatorSpec, second: SeparatorSpec, terms: tuple[LatencyTerm, ...]
+    card: ModelCard, tier: TierCard, models: tuple[SeparatorSpec, SeparatorSpec], hop: int, terms: tuple[LatencyTerm, ...]
 ) -> SeparatorSpec:
     return SeparatorSpec(
         name=card.name,
         tier=tier.name,
-        rate=first.rate,
-        hop=first.hop,
+        rate=models[0].rate,
+        hop=hop,
         stems=("vocals", *KEPT, "other"),
         latency_terms=terms,
         licence=card.licence,
-        weights_sha256=f"{first.weights_sha256}+{second.weights_sha256}",
-        channels=first.channels,
+        weights_sha256="+".join(model.weights_sha256 for model in models),
+        channels=models[0].channels,
     )
 
 

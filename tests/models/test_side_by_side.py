@@ -18,7 +18,7 @@ from rtsep.models.spleeter_shape import BINS
 from rtsep.stems import STEMS
 from tests.models import contract
 
-MODEL, TIER = "cascade", "46ms"
+MODEL = "cascade"
 ABOVE = 40
 """Bins that Spleeter does not see."""
 
@@ -28,9 +28,9 @@ def random_masks(sharpness: float) -> NDArray[np.float32]:
     return (powers / powers.sum(0)).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def tier() -> Separator:
-    return cast(Separator, registry.load(MODEL, TIER, runtime="onnx"))
+@pytest.fixture(scope="module", params=["23ms", "46ms"])
+def tier(request: pytest.FixtureRequest) -> Separator:
+    return cast(Separator, registry.load(MODEL, request.param, runtime="onnx"))
 
 
 @pytest.mark.parametrize("sharpness", [1.0, 30.0])
@@ -49,29 +49,42 @@ def test_vocals_are_a_weighted_mean_and_the_rest_keeps_its_proportions() -> None
     assert np.allclose(shared[..., BINS:], masks[..., BINS:], atol=1e-6)
 
 
-def test_the_latency_is_that_of_one_transform() -> None:
-    spec = registry.describe(MODEL, TIER)
-    assert spec.latency == registry.describe("bandnet", "46ms").latency == registry.describe("spleeter-2stems", "46ms").latency
-    assert spec.stems == STEMS
+@pytest.mark.parametrize("name", ["23ms", "46ms"])
+def test_the_latency_is_that_of_our_own_net(name: str) -> None:
+    spec, own = registry.describe(MODEL, name), registry.describe("bandnet", name)
+    assert (spec.latency, spec.hop, spec.stems) == (own.latency, own.hop, STEMS)
 
 
 def test_both_runtimes_play_the_same(tier: Separator) -> None:
-    other = cast(Separator, registry.load(MODEL, TIER, runtime="torch"))
+    other = cast(Separator, registry.load(MODEL, tier.spec.tier, runtime="torch"))
     mix = contract.noise(tier, 6)
     assert np.abs(contract.run(tier, mix) - contract.run(other, mix)).max() < 1e-4
 
 
 def test_broken_input_is_gone_with_its_window(tier: Separator) -> None:
-    mix = contract.noise(tier, 10)
-    mix[:, tier.spec.hop : tier.spec.hop + 9] = np.nan
+    mix = contract.noise(tier, 8192 // tier.spec.hop)
+    mix[:, 2048:2057] = np.nan
     stems = contract.run(tier, mix)
     assert np.isnan(stems).any()
-    assert np.isfinite(stems[..., 6 * tier.spec.hop :]).all()
+    assert np.isfinite(stems[..., 7168:]).all()
 
 
-def test_models_of_different_windows_cannot_share_a_transform() -> None:
-    settings = {"first": ["spleeter-2stems", "46ms"], "second": ["bandnet", "23ms"], "together": True}
+def test_every_mask_of_spleeter_serves_two_hops_of_half_its_own() -> None:
+    half = cast(Separator, registry.load(MODEL, "23ms", runtime="onnx"))
+    state, mix = half.init_state(), contract.noise(half, 5)
+    masks = []
+    for start in range(0, mix.shape[1], half.spec.hop):
+        half.step(np.ascontiguousarray(mix[:, start : start + half.spec.hop]), state)
+        masks.append(state["sung"])
+    assert np.array_equal(masks[0], masks[1])
+    assert np.array_equal(masks[2], masks[3])
+    assert not np.array_equal(masks[1], masks[2])
+    assert not np.array_equal(masks[3], masks[4])
+
+
+def test_a_tier_that_takes_several_transforms_at_once_has_no_place_beside_another_net() -> None:
+    settings = {"first": ["spleeter-2stems", "70ms"], "second": ["bandnet", "23ms"], "together": True}
     wrong = TierCard("wrong", "", settings=settings)
     card = ModelCard("cascade", "", "", "", "rtsep.models.cascade", 44100, STEMS, "wrong", "wrong", (wrong,))
-    with pytest.raises(ConfigError, match="same synthesis window"):
+    with pytest.raises(ConfigError, match="at every transform"):
         describe(card, wrong)
