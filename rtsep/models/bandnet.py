@@ -66,8 +66,9 @@ class SharedGru(nn.Module):
 class Block(nn.Module):
     """Memory per band, then exchange between bands; both residual."""
 
-    def __init__(self, bands: int, width: int, hidden: int) -> None:
+    def __init__(self, bands: int, width: int, hidden: int, dropout: float) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.time_norm = RmsNorm(width)
         self.gru = SharedGru(width, hidden)
         self.time_out = nn.Linear(hidden, width)
@@ -80,10 +81,10 @@ class Block(nn.Module):
         batch, frames, bands, width = x.shape
         y = self.time_norm(x).transpose(1, 2).reshape(batch * bands, frames, width)
         y, state = self.gru(y, state)
-        x = x + self.time_out(y).reshape(batch, bands, frames, width).transpose(1, 2)
+        x = x + self.dropout(self.time_out(y)).reshape(batch, bands, frames, width).transpose(1, 2)
         y = self.band_norm(x).transpose(2, 3)
         y = self.band_out(functional.gelu(self.band_in(y), approximate="tanh"))
-        return x + y.transpose(2, 3), state
+        return x + self.dropout(y).transpose(2, 3), state
 
 
 def compressed_features(spectrum: Tensor) -> Tensor:
@@ -113,7 +114,8 @@ class BandNet(nn.Module):
     feature_mean: Tensor
     feature_scale: Tensor
 
-    def __init__(self, config: BandNetConfig) -> None:
+    def __init__(self, config: BandNetConfig, dropout: float = 0.0) -> None:
+        """Make a network with random weights; `dropout` is the share of each block's output that training leaves out."""
         super().__init__()
         self.config = config
         width, outputs = config.width, len(config.stems) * config.channels
@@ -125,7 +127,7 @@ class BandNet(nn.Module):
             nn.Parameter(torch.randn(count, bins * FEATURES, width) * (bins * FEATURES) ** -0.5) for count, bins in config.bands
         )
         self.band_bias = nn.Parameter(torch.zeros(config.band_count, width))
-        self.stack = nn.ModuleList(Block(config.band_count, width, config.hidden) for _ in range(config.blocks))
+        self.stack = nn.ModuleList(Block(config.band_count, width, config.hidden, dropout) for _ in range(config.blocks))
         self.head_norm = RmsNorm(width)
         self.head = nn.Linear(width, width)
         self.decoders = nn.ParameterList(

@@ -40,7 +40,7 @@ class Trainer:
         config, training = recipe.model, recipe.training
         torch.manual_seed(training.seed)
         self.device = torch.device(training.device)
-        self.model = BandNet(config).to(self.device)
+        self.model = BandNet(config, training.dropout).to(self.device)
         self.stft = LowDelayStft(config.window, config.hop, config.synthesis).to(self.device)
         self.objective = Objective(self.model, self.stft, bfloat16=training.bfloat16, compiled=training.compile)
         self.optimizer = torch.optim.AdamW(
@@ -132,6 +132,8 @@ class Trainer:
         """
         began = time.process_time()
         training = self.recipe.training
+        # Dropout draws from here: the same parts at the same step, however often the run was interrupted.
+        torch.manual_seed(hash((training.seed, self.step, self.group.rank)))
         factor = rate_factor(training, self.step)
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = training.learning_rate * factor

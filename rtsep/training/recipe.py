@@ -52,6 +52,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     processes: int = 1
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
+    dropout: float = 0.0
+    """Share of each block's output that an update leaves out; another number of processes then leaves out other parts."""
     warmup_steps: int = 200
     stable_steps: int = 1_000_000
     decay_steps: int = 0

@@ -28,6 +28,13 @@ VOCALS, DRUMS, BASS, OTHER = range(4)
 LAYERED = {VOCALS: 0.2, DRUMS: 0.1, OTHER: 0.4}
 """How often a stem of a random mix has a second clip behind the first: harmonies, percussion, one more instrument."""
 
+SPEED_SPAN = {"vocals": 1.3, "other": 2.5}
+"""Speeds of loose clips reach so many times `speed_semitones`. What is `other` must not be recognised by a few instruments:
+whatever a network has never heard belongs there, so other clips are changed until they are hardly known again."""
+
+BACKWARDS = 0.15
+"""Share of other clips that are played backwards."""
+
 
 class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How stretches are drawn. Probabilities of the three kinds add up to one."""
@@ -125,10 +132,12 @@ class StretchMaker:
         """One clip of a class: cut, changed, and brought to a common level."""
         pool = self.corpus.clips[stem]
         pcm = pool[rng.integers(len(pool))]
-        semitones = self.config.speed_semitones * (1.3 if stem == "vocals" else 1.0)
+        semitones = self.config.speed_semitones * SPEED_SPAN.get(stem, 1.0)
         ratio, tempo = augment.speed_ratio(rng, semitones), augment.tempo_ratio(rng, self.config.tempo)
         x = self._cut(pcm, int(rng.integers(max(1, len(pcm) - int(self.frames * ratio * tempo)))), ratio, tempo)
-        x = augment.saturate(x, rng)
+        if stem == "other" and rng.random() < BACKWARDS:
+            x = x[:, ::-1]
+        x = augment.saturate(x, rng, 0.3 if stem == "other" else 0.1)
         x = augment.filter_stem(x, rng, self.rate, equaliser=0.7, room=0.6 if stem == "vocals" else 0.2)
         x = augment.place(x, rng)
         level = float(np.sqrt(np.mean(x * x)))
