@@ -2,8 +2,8 @@
 
   rtsep export runs/bandnet23-decay/checkpoint.pt --to rtsep/data/models/bandnet23 --calibrate configs/training/bandnet23.toml
 
-The averaged weights are exported; scores and sources come from the logs in the checkpoint's folder. With --calibrate, one factor
-on all logits is chosen on the validation songs of a recipe first, and the scores are taken anew.
+The averaged weights are exported; scores and sources come from the logs in the checkpoint's folder. With --calibrate, a factor
+on all logits and an offset per stem are fitted on the validation songs of a recipe first, and the scores are taken anew.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
     if args.calibrate:
         listing = list_data(load_recipe(args.calibrate), args.calibrate.parent)
         songs = load_corpus(listing, "valid", paths.cache() / "training", net.config.rate).songs
-        factor, facts["scores"] = calibrate(net, songs, recipe.training.validate_seconds)
-        facts["training"]["logit_factor"] = factor
+        facts["training"]["calibration"], facts["scores"] = calibrate(net, songs, recipe.training.validate_seconds)
     target = args.to or args.checkpoint.parent / "export"
     write_package(net, target, facts, render_card(recipe.model, facts))
     print(target)

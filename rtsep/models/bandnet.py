@@ -68,7 +68,7 @@ class Block(nn.Module):
 
     def __init__(self, bands: int, width: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
         self.time_norm = RmsNorm(width)
         self.gru = SharedGru(width, hidden)
         self.time_out = nn.Linear(hidden, width)
@@ -81,10 +81,16 @@ class Block(nn.Module):
         batch, frames, bands, width = x.shape
         y = self.time_norm(x).transpose(1, 2).reshape(batch * bands, frames, width)
         y, state = self.gru(y, state)
-        x = x + self.dropout(self.time_out(y)).reshape(batch, bands, frames, width).transpose(1, 2)
+        x = x + self._thinned(self.time_out(y).reshape(batch, bands, frames, width).transpose(1, 2))
         y = self.band_norm(x).transpose(2, 3)
         y = self.band_out(functional.gelu(self.band_in(y), approximate="tanh"))
-        return x + self.dropout(y).transpose(2, 3), state
+        return x + self._thinned(y.transpose(2, 3)), state
+
+    def _thinned(self, y: Tensor) -> Tensor:
+        """Leave out features of bands while training, the same ones in all frames (Gal & Ghahramani 2016)."""
+        if not self.dropout or not self.training:
+            return y
+        return y * functional.dropout(torch.ones_like(y[:, :1]), self.dropout)
 
 
 def compressed_features(spectrum: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ class PackageFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         licence: of the weights.
         weights_sha256: of `weights.safetensors`.
         graph_sha256: of `step.onnx`.
-        training: how the weights came about: updates, core-hours, hours heard, data fingerprint, factor on the logits.
+        training: how the weights came about: updates, core-hours, hours heard, data fingerprint, calibration.
         scores: utterance SDR in dB per validation set and stem.
         sources: attributions of the training material, one line each.
     """

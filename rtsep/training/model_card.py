@@ -51,8 +51,13 @@ def render_card(config: BandNetConfig, facts: dict[str, Any]) -> str:
     """Return the model card as Markdown."""
     training, scores = facts["training"], facts["scores"]
     origin = f"It began with the weights of {training['began_with']}, whose hours count.\n  " if training["began_with"] else ""
-    factor = training.get("logit_factor", 1.0)
-    softened = f"Its logits were scaled by {factor} afterwards, chosen on the songs below.\n  " if factor != 1.0 else ""
+    softened = ""
+    if found := training.get("calibration"):
+        offsets = ", ".join(f"{stem} {found[stem]:+.2f}" for stem in STEMS)
+        softened = (
+            f"Its logits were calibrated on the songs below (times {found['factor']:.2f}; {offsets}),\n"
+            "  which flatters their scores a little. "
+        )
     latency_ms = frames_to_ms(config.synthesis, config.rate)
     head = "| song | " + " | ".join((*STEMS, "mean")) + " |\n|---|" + "---|" * 5
     table = "\n".join(

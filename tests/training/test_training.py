@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from rtsep.cli import main
 from rtsep.models.bandnet import BandNet
+from rtsep.stems import STEMS
 from rtsep.training import checkpoint as checkpoints
-from rtsep.training.calibration import scale_logits
+from rtsep.training.calibration import apply
 from rtsep.training.corpus import Corpus
 from rtsep.training.loop import Trainer
 from rtsep.training.parallel import Group
@@ -174,12 +175,12 @@ def test_a_run_can_be_exported_and_separates(songs_on_disk: Path) -> None:
     assert main(["export", checkpoint, "--to", str(songs_on_disk / "package"), "--calibrate", recipe_file]) == 0
     facts = read_facts(songs_on_disk / "package")
     assert facts.training["updates"] == 2
-    factor = facts.training["logit_factor"]
+    found = facts.training["calibration"]
     assert "valid/three" in facts.scores
     assert "valid/three" in (songs_on_disk / "package" / "README.md").read_text()
     net = BandNet(facts.model)
     net.load_state_dict(saved.average)
-    scale_logits(net, factor)
+    apply(net, found["factor"], [found[stem] for stem in STEMS])
     packaged = load_net(songs_on_disk / "package" / WEIGHTS, facts.model).state_dict()
     for name, value in net.state_dict().items():
         assert torch.equal(packaged[name], value.half().float()), name
