@@ -88,8 +88,8 @@ The rendered songs (`pop_*`) share singers, kits and sounds with the training ma
 
 ## Limits
 
-Few real singers, many synthetic voices, and mostly rendered instruments were heard in training. Expect voices to leak into `other`
-and guitars into `vocals`. Nothing of MUSDB18, DSD100 or any other non-commercial set was used, unless it is listed below.
+Few real singers, many synthetic voices, and mostly rendered instruments were heard in training. Expect voices to leak into
+`other` and guitars into `vocals`. Nothing of MUSDB18, DSD100 or any other non-commercial set was used, unless it is listed below.
 
 ## Training material
 
