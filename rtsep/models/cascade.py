@@ -94,7 +94,10 @@ def describe(card: ModelCard, tier: TierCard) -> SeparatorSpec:
         )
     if settings.together:
         if first.hop != HOP or HOP % second.hop:
-            raise ConfigError(f'Tier "{tier.name}" of {card.name}: together, Spleeter runs at every transform ({HOP} frames).')
+            raise ConfigError(
+                f'Tier "{tier.name}" of {card.name}: together, the first model runs at every transform ({HOP} frames; its hop is '
+                f"{first.hop}) and the second's hop ({second.hop}) divides that. Take Spleeter's 46ms, or leave out `together`."
+            )
         return _spec(card, tier, (first, second), second.hop, second.latency_terms)
     terms = [LatencyTerm(f"{stage.name}: {term.name}", term.frames) for stage in (first, second) for term in stage.latency_terms]
     return _spec(card, tier, (first, second), first.hop, tuple(terms))

@@ -89,7 +89,7 @@ def filter_stem(x: Stereo, rng: Rng, rate: int, equaliser: float, room: float) -
     return np.ascontiguousarray(np.fft.irfft(spectrum, size)[:, : x.shape[1]], np.float32)
 
 
-def saturate(x: Stereo, rng: Rng, probability: float = 0.1) -> Stereo:
+def saturate(x: Stereo, rng: Rng, probability: float) -> Stereo:
     """Soft-clip at 6 to 18 dB above the stem's RMS level, with probability `probability`."""
     if rng.random() >= probability:
         return x
