@@ -13,6 +13,8 @@ One `forward` serves training (many frames), streaming (one frame) and ONNX expo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -45,9 +47,13 @@ class SharedGru(nn.Module):
         super().__init__()
         self.hidden = hidden
         self.gru = nn.GRU(width, hidden, batch_first=True)
+        self.scan: Callable[[nn.GRU, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
+        """A faster way through many frames, see `rtsep.training.gru_scan`."""
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Run `x: [rows, frames, width]` from `state: [rows, hidden]`; return `[rows, frames, hidden]` and the new state."""
+        if x.shape[1] > 1 and self.scan is not None:
+            return self.scan(self.gru, x, state)
         if x.shape[1] > 1:
             y, last = self.gru(x, state.unsqueeze(0).to(x.dtype))
             return y, last[0]
@@ -77,20 +83,22 @@ class Block(nn.Module):
         self.band_out = nn.Linear(2 * bands, bands)
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Map `x: [batch, frames, bands, width]` with `state: [batch * bands, hidden]`."""
-        batch, frames, bands, width = x.shape
-        y = self.time_norm(x).transpose(1, 2).reshape(batch * bands, frames, width)
-        y, state = self.gru(y, state)
-        x = x + self._thinned(self.time_out(y).reshape(batch, bands, frames, width).transpose(1, 2))
-        y = self.band_norm(x).transpose(2, 3)
-        y = self.band_out(functional.gelu(self.band_in(y), approximate="tanh"))
-        return x + self._thinned(y.transpose(2, 3)), state
+        """Map `x: [bands, batch, frames, width]` with `state: [bands * batch, hidden]`."""
+        bands, batch, frames, width = x.shape
+        y, state = self.gru(self.time_norm(x).reshape(bands * batch, frames, width), state)
+        x = x + self._thinned(self.time_out(y).reshape(x.shape))
+        # Bands come first: what they tell each other is then one matrix product from the left, and nothing is ever moved.
+        y = self.band_norm(x).reshape(bands, -1)
+        y = torch.addmm(self.band_in.bias.unsqueeze(1), self.band_in.weight, y)
+        y = functional.gelu(y, approximate="tanh")
+        y = torch.addmm(self.band_out.bias.unsqueeze(1), self.band_out.weight, y)
+        return x + self._thinned(y.reshape(x.shape)), state
 
     def _thinned(self, y: Tensor) -> Tensor:
         """Leave out features of bands while training, the same ones in all frames (Gal & Ghahramani 2016)."""
         if not self.dropout or not self.training:
             return y
-        return y * functional.dropout(torch.ones_like(y[:, :1]), self.dropout)
+        return y * functional.dropout(torch.ones_like(y[:, :, :1]), self.dropout)
 
 
 def compressed_features(spectrum: Tensor) -> Tensor:
@@ -151,7 +159,7 @@ class BandNet(nn.Module):
         self.feature_scale.copy_(1.0 / (features.std(0) + 1e-3))
 
     def init_state(self, batch: int = 1) -> Tensor:
-        """Return the state after silence: `[blocks, batch * bands, hidden]` zeros."""
+        """Return the state after silence: `[blocks, bands * batch, hidden]` zeros."""
         config = self.config
         return torch.zeros(config.blocks, batch * config.band_count, config.hidden, device=self.band_bias.device)
 
@@ -165,38 +173,37 @@ class BandNet(nn.Module):
         Returns:
             Masks `[batch, frames, stems, channels, masked_bins]` in 0..1, adding up to 1 over stems; the new state.
         """
-        batch, frames = spectrum.shape[:2]
-        features = compressed_features(spectrum[:, :, :, : self.config.masked_bins])
-        x = self._encode((features - self.feature_mean) * self.feature_scale)
+        x = self._encode(spectrum)
         states = []
         for index, block in enumerate(self.stack):
             x, block_state = block(x, state[index])
             states.append(block_state)
-        logits = self._decode(torch.tanh(self.head(self.head_norm(x))))
-        shape = (batch, frames, len(self.config.stems), self.config.channels, self.config.masked_bins)
-        return torch.softmax(logits.reshape(shape).float(), 2), torch.stack(states).float()
+        return self._decode(x), torch.stack(states).float()
 
-    def _encode(self, features: Tensor) -> Tensor:
-        """One linear map per band: `[batch, frames, bins, FEATURES]` to `[batch, frames, bands, width]`."""
-        batch, frames = features.shape[:2]
+    def _encode(self, spectrum: Tensor) -> Tensor:
+        """Features, and one linear map per band: to `[bands, batch, frames, width]`."""
+        batch, frames = spectrum.shape[:2]
+        features = compressed_features(spectrum[:, :, :, : self.config.masked_bins])
+        features = (features - self.feature_mean) * self.feature_scale
         flat = features.reshape(batch * frames, -1)
         tokens, start = [], 0
         for (count, bins), weight in zip(self.config.bands, self.encoders, strict=True):
             stop = start + count * bins * FEATURES
             part = flat[:, start:stop].reshape(batch * frames, count, bins * FEATURES)
-            tokens.append(torch.bmm(part.transpose(0, 1), weight).transpose(0, 1))
+            tokens.append(torch.bmm(part.transpose(0, 1), weight))
             start = stop
-        return (torch.cat(tokens, 1) + self.band_bias).reshape(batch, frames, self.config.band_count, -1)
+        return (torch.cat(tokens) + self.band_bias.unsqueeze(1)).reshape(self.config.band_count, batch, frames, -1)
 
-    def _decode(self, tokens: Tensor) -> Tensor:
-        """One linear map per band: `[batch, frames, bands, width]` to `[batch * frames, stems * channels, masked_bins]`."""
-        rows = tokens.shape[0] * tokens.shape[1]
-        flat = tokens.reshape(rows, self.config.band_count, -1)
-        outputs = len(self.config.stems) * self.config.channels
+    def _decode(self, x: Tensor) -> Tensor:
+        """One linear map per band: `[bands, batch, frames, width]` to masks."""
+        batch, frames = x.shape[1:3]
+        rows, stems, channels = batch * frames, len(self.config.stems), self.config.channels
+        outputs = stems * channels
+        flat = torch.tanh(self.head(self.head_norm(x))).reshape(self.config.band_count, rows, -1)
         logits, start = [], 0
         for (count, bins), weight, bias in zip(self.config.bands, self.decoders, self.decoder_biases, strict=True):
-            part = torch.baddbmm(bias.to(flat.dtype), flat[:, start : start + count].transpose(0, 1), weight.to(flat.dtype))
+            part = torch.baddbmm(bias.to(flat.dtype), flat[start : start + count], weight.to(flat.dtype))
             part = part.reshape(count, rows, outputs, bins).permute(1, 2, 0, 3)
             logits.append(part.reshape(rows, outputs, count * bins))
             start += count
-        return torch.cat(logits, 2)
+        return torch.softmax(torch.cat(logits, 2).reshape(batch, frames, stems, channels, -1).float(), 2)

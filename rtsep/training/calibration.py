@@ -34,21 +34,21 @@ ITERATIONS = 20
 class Heard:
     """What a network says of a song, and what is true: everything that SDR over the spectra follows from.
 
-    logits, power, cross, target: `[1, transforms, stems or 1, channels, bins]`, see `rtsep.training.losses.mix_planes`.
+    logits, power, cross: `[1, transforms, stems or 1, channels, bins]`; energy: `[stems]`; see `rtsep.training.losses.mix_planes`.
     known: names of the stems that count.
     """
 
     logits: Tensor
     power: Tensor
     cross: Tensor
-    target: Tensor
+    energy: Tensor
     known: list[str]
 
     def sdr(self, factor: Tensor, offsets: Tensor) -> Tensor:
         """SDR in dB per stem, `[stems]`, if logits were `factor * logits + offsets`."""
         masks = torch.softmax(factor * self.logits + offsets.view(1, 1, -1, 1, 1), 2)
-        error = (masks * (masks * self.power - 2.0 * self.cross) + self.target).sum((0, 1, 3, 4))
-        return 10.0 * torch.log10((self.target.sum((0, 1, 3, 4)) + 1e-9) / (error + 1e-9))
+        error = (masks * (masks * self.power - 2.0 * self.cross)).sum((0, 1, 3, 4)) + self.energy
+        return 10.0 * torch.log10((self.energy + 1e-9) / (error + 1e-9))
 
 
 @torch.no_grad()
@@ -61,8 +61,9 @@ def hear(model: BandNet, stft: LowDelayStft, song: Song, seconds: float, rate: i
     spectra = stft(torch.nn.functional.pad(waves[..., :hops], (stft.history, 0)))
     mix = spectra.sum(1)
     masks, _ = model(torch.view_as_real(mix).transpose(1, 2), model.init_state())
-    power, cross, target = (plane[:, ::THINNING].clone() for plane in mix_planes(mix, spectra, model.config.masked_bins))
-    return Heard(masks[:, ::THINNING].clamp_min(1e-9).log(), power, cross, target, scored_stems(song, truth))
+    thinned = torch.view_as_real(mix[..., ::THINNING, :]), torch.view_as_real(spectra[..., ::THINNING, :])
+    power, cross, energy = mix_planes(*thinned, model.config.masked_bins)
+    return Heard(masks[:, ::THINNING].clamp_min(1e-9).log(), power, cross, energy[0], scored_stems(song, truth))
 
 
 def mean_sdr(songs: Sequence[Heard], factor: Tensor, offsets: Tensor) -> Tensor:

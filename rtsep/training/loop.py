@@ -17,6 +17,7 @@ from rtsep.models.bandnet import BandNet
 from rtsep.training import checkpoint as checkpoints
 from rtsep.training.corpus import Corpus
 from rtsep.training.feed import Feed
+from rtsep.training.gru_scan import use_scan
 from rtsep.training.growth import Learnt, finer_bins
 from rtsep.training.objective import Objective, Weights
 from rtsep.training.parallel import Group, flat_norm
@@ -50,6 +51,8 @@ class Trainer:
         self.maker = StretchMaker(corpus, recipe.streams, config.rate, recipe.streams.stretch_chunks * samples)
         self._calibrate()
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
+        if training.bfloat16 and self.device.type == "cpu":
+            use_scan(self.model)
         self.lane_numbers = group.share(range(training.lanes))
         # Lanes begin at different parts of their stretch, so that no update hears beginnings only.
         self.feed = self._feed([number % recipe.streams.stretch_chunks for number in self.lane_numbers])
@@ -86,7 +89,7 @@ class Trainer:
         self.feed.close()
         self.feed = self._feed([saved.lane_positions[number] for number in self.lane_numbers])
         states = [saved.lane_states[number] for number in self.lane_numbers]
-        self.state = torch.cat(states, 1).to(self.device)
+        self.state = torch.stack(states, 2).flatten(1, 2).to(self.device)
         self.step, self.core_seconds, self.audio_seconds = saved.step, saved.core_seconds, saved.audio_seconds
         self.began_with = saved.began_with
 
@@ -102,9 +105,9 @@ class Trainer:
 
     def checkpoint(self) -> checkpoints.Checkpoint:
         """Collect the state of all processes; every process must call this."""
-        bands = self.recipe.model.band_count
+        states = self.state.unflatten(1, (self.recipe.model.band_count, len(self.lane_numbers)))
         mine = {
-            number: (self.state[:, index * bands : (index + 1) * bands].cpu().clone(), self.feed.positions[index])
+            number: (states[:, :, index].cpu().clone(), self.feed.positions[index])
             for index, number in enumerate(self.lane_numbers)
         }
         lanes = {number: value for part in self.group.gather(mine) for number, value in part.items()}
@@ -138,7 +141,7 @@ class Trainer:
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = training.learning_rate * factor
         chunk = self.feed.next()
-        keep = torch.from_numpy(~chunk.fresh).to(self.device).repeat_interleave(self.recipe.model.band_count)
+        keep = torch.from_numpy(~chunk.fresh).to(self.device).repeat(self.recipe.model.band_count)
         state = self.state * keep[None, :, None]
         weights = Weights.of_phase(self.recipe.loss, is_decaying(training, self.step))
         self.optimizer.zero_grad(set_to_none=True)

@@ -38,6 +38,7 @@ class Objective:
         self.masked_bins = model.config.masked_bins
         # Several sizes of batch may occur (validation, another number of processes); each is compiled for itself.
         self.network = torch.compile(model, dynamic=False) if compiled else model
+        self.planes = torch.compile(losses.mix_planes, dynamic=False) if compiled else losses.mix_planes
         self.spectral = torch.compile(spectral_losses, dynamic=False) if compiled else spectral_losses
         self.device_type = model.band_bias.device.type
 
@@ -51,7 +52,7 @@ class Objective:
         with torch.no_grad():
             targets = stems if every_stem_known else torch.einsum("bgs,bscn->bgcn", groups, stems)
             mix = self.stft(stems.sum(1))
-            planes = losses.mix_planes(mix, self.stft(targets), self.masked_bins)
+            planes = self.planes(torch.view_as_real(mix), torch.view_as_real(self.stft(targets)), self.masked_bins)
         with torch.autocast(self.device_type, torch.bfloat16, enabled=self.bfloat16):
             masks, state = self.network(torch.view_as_real(mix).transpose(1, 2), state)
         if not every_stem_known:
@@ -59,8 +60,8 @@ class Objective:
         total = torch.zeros((), device=device)
         parts: dict[str, float] = {}
         if weights.sdr or weights.magnitude:
-            energy = mix_power * (self.stft.energy_per_frame() * mix.shape[1] * mix.shape[2])
-            sdr, magnitude = self.spectral(masks, *planes, target_weights, energy)
+            mix_energy = mix_power * (self.stft.energy_per_frame() * mix.shape[1] * mix.shape[2])
+            sdr, magnitude = self.spectral(masks, *planes, target_weights, mix_energy)
             total = total + weights.sdr * sdr + weights.magnitude * magnitude
             parts |= {"sdr": float(sdr.detach()), "magnitude": float(magnitude.detach())}
         if weights.waveform:
@@ -71,8 +72,8 @@ class Objective:
 
 
 def spectral_losses(
-    masks: Tensor, power: Tensor, cross: Tensor, target_power: Tensor, weights: Tensor, mix_energy: Tensor
+    masks: Tensor, power: Tensor, cross: Tensor, energy: Tensor, weights: Tensor, mix_energy: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Both spectral losses in one pass over the planes."""
-    sdr = losses.sdr_loss(masks, power, cross, target_power, weights, mix_energy)
+    sdr = losses.sdr_loss(masks, power, cross, energy, weights, mix_energy)
     return sdr, losses.magnitude_loss(masks, power, cross, weights)
