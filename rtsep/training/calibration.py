@@ -34,7 +34,7 @@ ITERATIONS = 20
 class Heard:
     """What a network says of a song, and what is true: everything that SDR over the spectra follows from.
 
-    logits, power, cross: `[1, transforms, stems or 1, channels, bins]`; energy: `[stems]`; see `rtsep.training.losses.mix_planes`.
+    logits, power, cross: `[1, transforms, stems or 1, channels, bins]`; energy: `[stems]`; see `mix_planes`.
     known: names of the stems that count.
     """
 

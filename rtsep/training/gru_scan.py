@@ -1,9 +1,8 @@
 """A GRU over many frames on one CPU core, forward and backward, in bfloat16: matrix products by torch, gates by numba.
 
-`nn.GRU` spends half of its time on a dozen small operators per frame. Here a frame is one matrix product and one compiled loop over
-its gates, which are computed again on the way back instead of being kept; the gradients of the weights are one product for all
-frames. A stage of training takes three quarters of the time, and its gradients are closer to those in float32, because the state
-itself stays in float32 (`tools/compare_gru`).
+`nn.GRU` spends half of its time on a dozen small operators per frame. Here a frame is one matrix product and one compiled loop
+over its gates, which are computed again on the way back instead of being kept; the gradients of the weights are one product for
+all frames. The state itself stays in float32. `tools/compare_gru` prints what that gains in time and in exactness.
 
 Equations as in torch (Cho et al. 2014, with the reset gate behind the product): r, z = sigmoid(i + h); n = tanh(i + r h);
 new state = n + z (state - n).
@@ -13,19 +12,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import torch
+from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rtsep.models.bandnet import BandNet
+from rtsep.models.bandnet import BandNet, SharedGru
 
 Bits = NDArray[np.uint16]
 """Elements of a bfloat16 tensor: the upper halves of float32."""
-
-compiled = numba.njit(cache=True, fastmath=True, error_model="numpy")
-inlined = numba.njit(fastmath=True, error_model="numpy", inline="always")
 
 ONE, TWO, HALF, QUARTER = np.float32(1.0), np.float32(2.0), np.float32(0.5), np.float32(0.25)
 FLAT = np.float32(9.0)
@@ -36,9 +32,9 @@ BOTTOM = np.float32(10395.0), np.float32(4725.0), np.float32(210.0)
 UPPER, ROUND = np.uint32(16), np.uint32(0x8000)
 
 
-@inlined
-def tanh(x: float) -> float:
-    """Compute tanh to 2e-7 without a table or a branch, so that it runs sixteen at a time: of a quarter of x, then doubled twice."""
+@njit(fastmath=True, error_model="numpy", inline="always")
+def tanh(x):  # type: ignore[no-untyped-def]
+    """Compute tanh to 2e-7 in float32: of a quarter of x, then doubled twice. Nothing branches, so it runs sixteen at a time."""
     x = min(max(x, -FLAT), FLAT) * QUARTER
     s = x * x
     t = x * (TOP[0] + s * (TOP[1] + s * TOP[2])) / (BOTTOM[0] + s * (BOTTOM[1] + s * (BOTTOM[2] + s)))
@@ -46,20 +42,18 @@ def tanh(x: float) -> float:
     return TWO * t / (ONE + t * t)
 
 
-@inlined
-def sigmoid(x: float) -> float:
+@njit(fastmath=True, error_model="numpy", inline="always")
+def sigmoid(x):  # type: ignore[no-untyped-def]
     """Compute the logistic function."""
     return HALF + HALF * tanh(HALF * x)
 
 
-@compiled
-def forward_gates(of_input: Bits, of_state: Bits, state: NDArray[np.float32], new: Bits) -> None:
+@njit(cache=True, fastmath=True, error_model="numpy")
+def forward_gates(of_input, of_state, state, new):  # type: ignore[no-untyped-def]
     """One frame.
 
-    Args:
-        of_input, of_state: `[rows, 3 * hidden]`: what input and state give to reset, keep and proposal.
-        state: `[rows, hidden]`, updated in place.
-        new: `[rows, hidden]`: the new state once more.
+    `of_input` and `of_state` `[rows, 3 * hidden]` are what input and state give to reset, keep and proposal. `state`, a float32
+    `[rows, hidden]`, is updated in place; `new` gets it as bfloat16. All bfloat16 arrays are passed as their bits.
     """
     rows, hidden = state.shape
     i_bits, s_bits, out = np.empty(3 * hidden, np.uint32), np.empty(3 * hidden, np.uint32), np.empty(hidden, np.float32)
@@ -77,20 +71,14 @@ def forward_gates(of_input: Bits, of_state: Bits, state: NDArray[np.float32], ne
             new[row, j] = np.uint16((out_bits[j] + ROUND) >> UPPER)
 
 
-@compiled
-def backward_gates(
-    of_input: Bits, of_state: Bits, before: Bits, above: Bits, ahead: Bits, carry: NDArray[np.float32],
-    to_input: Bits, to_state: Bits, to_biases: NDArray[np.float32],
-) -> None:  # fmt: skip
+@njit(cache=True, fastmath=True, error_model="numpy")
+def backward_gates(of_input, of_state, before, above, ahead, carry, to_input, to_state, to_biases):  # type: ignore[no-untyped-def]
     """One frame on the way back.
 
-    Args:
-        of_input, of_state, before: as in `forward_gates`; the state before this frame.
-        above: `[rows, hidden]`: gradient of this frame's output.
-        ahead: `[rows, hidden]`: gradient of the next frame's state products.
-        carry: `[rows, hidden]`: what the next frame kept of the state; this frame's in return.
-        to_input, to_state: `[rows, 3 * hidden]`: gradients of `of_input` and `of_state`.
-        to_biases: `[4 * hidden]`, added to: gradients of reset, keep, proposal by the input, proposal by the state.
+    `of_input` and `of_state` as in `forward_gates`, with the state `before` this frame. All others are gradients: `above` of this
+    frame's output, `ahead` what the next frame's product gives to the state and `carry` (float32) what its keep gate did, this
+    frame's in return; `to_input` and `to_state` of the first two. To `to_biases` `[4 * hidden]` (float32) those of the biases are
+    added: reset, keep, proposal by the input, proposal by the state.
     """
     rows, hidden = carry.shape
     i_bits, s_bits = np.empty(3 * hidden, np.uint32), np.empty(3 * hidden, np.uint32)
@@ -135,7 +123,7 @@ def bits(tensor: Tensor) -> Bits:
 
 
 class GruScan(torch.autograd.Function):
-    """`x: [rows, frames, width]`, `state: [rows, hidden]` and the weights of an `nn.GRU` to `[rows, frames, hidden]` and the new state.
+    """An `nn.GRU` with its weights as arguments: `x: [rows, frames, width]` and `state: [rows, hidden]` as in `SharedGru`.
 
     The state that comes in gets no gradient: chunks are trained one by one.
     """
@@ -144,6 +132,7 @@ class GruScan(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, state: Tensor, w_input: Tensor, w_state: Tensor, b_input: Tensor, b_state: Tensor
     ) -> tuple[Tensor, Tensor]:
+        """Return `[rows, frames, hidden]` and the new state."""
         rows, frames, width = x.shape
         hidden = w_state.shape[1]
         w_input, w_state, b_input, b_state = (t.to(torch.bfloat16) for t in (w_input, w_state, b_input, b_state))
@@ -163,7 +152,8 @@ class GruScan(torch.autograd.Function):
         return states[1:].transpose(0, 1), last
 
     @staticmethod
-    def backward(ctx: Any, above: Tensor, _last: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, above: Tensor, _last: Tensor) -> tuple[Tensor | None, ...]:
+        """Return a gradient per argument."""
         x, of_input, of_state, states, w_input, w_state = ctx.saved_tensors
         frames, rows, width = x.shape
         hidden = w_state.shape[1]
@@ -192,7 +182,7 @@ def frame_by_frame(x: Tensor) -> Tensor:
     return x.transpose(0, 1).to(torch.bfloat16).contiguous()
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def scan(gru: nn.GRU, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """Do what `gru` does, see `GruScan`."""
     output, last = GruScan.apply(x, state, *gru.all_weights[0])  # type: ignore[no-untyped-call]
@@ -201,5 +191,6 @@ def scan(gru: nn.GRU, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
 
 def use_scan(net: BandNet) -> None:
     """Let a network on a CPU train with `scan`, in bfloat16."""
-    for block in net.stack:
-        block.gru.scan = scan
+    for module in net.modules():
+        if isinstance(module, SharedGru):
+            module.scan = scan

@@ -17,8 +17,8 @@ from rtsep.models.bandnet import BandNet
 from rtsep.training import checkpoint as checkpoints
 from rtsep.training.corpus import Corpus
 from rtsep.training.feed import Feed
-from rtsep.training.gru_scan import use_scan
 from rtsep.training.growth import Learnt, finer_bins
+from rtsep.training.gru_scan import use_scan
 from rtsep.training.objective import Objective, Weights
 from rtsep.training.parallel import Group, flat_norm
 from rtsep.training.recipe import Recipe
@@ -105,7 +105,7 @@ class Trainer:
 
     def checkpoint(self) -> checkpoints.Checkpoint:
         """Collect the state of all processes; every process must call this."""
-        states = self.state.unflatten(1, (self.recipe.model.band_count, len(self.lane_numbers)))
+        states = self.state.view(self.state.shape[0], self.recipe.model.band_count, len(self.lane_numbers), -1)
         mine = {
             number: (states[:, :, index].cpu().clone(), self.feed.positions[index])
             for index, number in enumerate(self.lane_numbers)

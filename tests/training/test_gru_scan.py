@@ -1,0 +1,57 @@
+"""The compiled GRU scan against torch's own GRU in float32."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from rtsep.training import gru_scan
+
+ROWS, FRAMES, WIDTH, HIDDEN = 6, 40, 24, 32
+
+BFLOAT16 = 2.0**-7
+"""Products of bfloat16 numbers (8 bits) differ by about this much, relative to the whole."""
+
+
+def difference(found: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((found.float() - expected).norm() / expected.norm())
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, list[torch.Tensor]]:
+    """Output, last state and all gradients, of torch and of the scan."""
+    torch.manual_seed(0)
+    gru = nn.GRU(WIDTH, HIDDEN, batch_first=True)
+    x, state = torch.randn(ROWS, FRAMES, WIDTH), 0.5 * torch.randn(ROWS, HIDDEN)
+    direction = torch.randn(ROWS, FRAMES, HIDDEN)
+    found = {}
+    for name in ("torch", "scan"):
+        leaf = x.clone().requires_grad_()
+        y, last = gru_scan.scan(gru, leaf, state) if name == "scan" else gru(leaf, state[None])
+        (y.float() * direction).sum().backward()
+        found[name] = [y.detach(), last.detach().reshape(ROWS, HIDDEN), leaf.grad, *(p.grad for p in gru.parameters())]
+        gru.zero_grad()
+    return found
+
+
+@pytest.mark.parametrize("index", range(7), ids=["output", "state", "x", "w_input", "w_state", "b_input", "b_state"])
+def test_the_scan_is_the_gru_of_torch_to_bfloat16(runs: dict[str, list[torch.Tensor]], index: int) -> None:
+    assert difference(runs["scan"][index], runs["torch"][index]) < BFLOAT16
+
+
+def test_tanh_is_tanh() -> None:
+    x = np.linspace(-20.0, 20.0, 4001).astype(np.float32)
+    assert max(abs(float(gru_scan.tanh(value)) - np.tanh(float(value))) for value in x) < 4e-7
+
+
+def test_one_long_scan_is_two_short_ones() -> None:
+    torch.manual_seed(1)
+    gru = nn.GRU(WIDTH, HIDDEN, batch_first=True)
+    x, state = torch.randn(ROWS, FRAMES, WIDTH), torch.zeros(ROWS, HIDDEN)
+    whole, last = gru_scan.scan(gru, x, state)
+    first, between = gru_scan.scan(gru, x[:, :17], state)
+    second, end = gru_scan.scan(gru, x[:, 17:], between)
+    assert torch.equal(torch.cat((first, second), 1), whole)
+    assert torch.equal(end, last)
