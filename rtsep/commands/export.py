@@ -3,7 +3,8 @@
   rtsep export runs/bandnet23-decay/checkpoint.pt --to rtsep/data/models/bandnet23 --calibrate configs/training/bandnet23.toml
 
 The averaged weights are exported; scores and sources come from the logs in the checkpoint's folder. With --calibrate, a factor
-on all logits and an offset per stem are fitted on the validation songs of a recipe first, and the scores are taken anew.
+on the logits and an offset per stem, both smooth over frequency, are fitted on the validation songs of a recipe first, and the
+scores are taken anew.
 """
 
 from __future__ import annotations

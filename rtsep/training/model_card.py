@@ -53,10 +53,11 @@ def render_card(config: BandNetConfig, facts: dict[str, Any]) -> str:
     origin = f"It began with the weights of {training['began_with']}, whose hours count.\n  " if training["began_with"] else ""
     softened = ""
     if found := training.get("calibration"):
-        offsets = ", ".join(f"{stem} {found[stem]:+.2f}" for stem in STEMS)
+        rows = "; ".join(f"{name} {', '.join(f'{value:+.2f}' for value in found[name])}" for name in STEMS)
+        places, factors = (", ".join(f"{value:g}" for value in found[name]) for name in ("hz", "factor"))
         softened = (
-            f"Its logits were calibrated on the songs below (times {found['factor']:.2f}; {offsets}),\n"
-            "  which flatters their scores a little. "
+            "Its logits were calibrated on the songs below, which flatters their scores a little:\n"
+            f"  at {places} Hz times {factors}, plus\n  {rows}.\n  "
         )
     latency_ms = frames_to_ms(config.synthesis, config.rate)
     head = "| song | " + " | ".join((*STEMS, "mean")) + " |\n|---|" + "---|" * 5

@@ -9,14 +9,19 @@ import torch
 from rtsep.errors import ConfigError
 from rtsep.models.bandnet import BandNet
 from rtsep.stems import STEMS
-from rtsep.training.calibration import apply, calibrate, fit, hear, mean_sdr
+from rtsep.training.calibration import KNOTS_HZ, Calibration, apply, calibrate, fit, hear, interpolation, mean_sdr
 from rtsep.training.corpus import Corpus, Song
 from rtsep.training.loop import Trainer
 from rtsep.training.parallel import Group
 from rtsep.training.recipe import Recipe
 
 RATE, SECONDS = 44100, 2.0
-ONE, NONE = torch.ones(()), torch.zeros(len(STEMS))
+ONE, NONE = torch.ones(()), Calibration.none()
+
+
+def even(factor: float, *offsets: float) -> Calibration:
+    """Build one that is the same at all frequencies."""
+    return Calibration(NONE.factors * factor, torch.tensor(offsets).unsqueeze(1).expand(-1, len(KNOTS_HZ)))
 
 
 @pytest.fixture
@@ -39,29 +44,30 @@ def test_the_more_a_network_errs_the_softer_its_masks_become(trained: Trainer, c
     known = corpus.songs[0].stems
     strange = Song("nothing is what it sounds like", dict(zip(STEMS, (known[stem] for stem in reversed(STEMS)), strict=True)), ())
     heard = [hear(trained.model, trained.stft, song, SECONDS, RATE) for song in (corpus.songs[0], strange)]
-    sure, unsure = (fit([song])[0] for song in heard)
+    sure, unsure = (fit([song]).factors.mean() for song in heard)
     assert unsure < sure
 
 
 def test_a_fit_is_never_worse_than_the_network_as_it_was(trained: Trainer, corpus: Corpus) -> None:
-    apply(trained.model, 0.3, (0.0, -1.0, 0.0, 1.0))
+    apply(trained.model, even(0.3, 0.0, -1.0, 0.0, 1.0))
     heard = [hear(trained.model, trained.stft, song, SECONDS, RATE) for song in corpus.songs]
-    factor, offsets = fit(heard)
-    assert float(mean_sdr(heard, torch.tensor(factor), torch.tensor(offsets))) > float(mean_sdr(heard, ONE, NONE)) + 0.5
-    assert sum(offsets) == pytest.approx(0.0, abs=1e-2)
+    found = fit(heard)
+    assert float(mean_sdr(heard, found)) > float(mean_sdr(heard, NONE)) + 0.5
+    assert torch.allclose(found.offsets.sum(0), torch.zeros(()), atol=3e-3)
 
 
 def test_what_is_applied_is_what_was_foretold(trained: Trainer, corpus: Corpus) -> None:
-    factor, offsets = 0.7, (0.5, 0.2, -0.3, -0.4)
+    knots = torch.linspace(-0.3, 0.3, len(KNOTS_HZ))
+    calibration = Calibration(0.7 - knots, torch.outer(torch.tensor([1.0, 0.3, -0.5, -0.8]), knots + 0.4))
     before = hear(trained.model, trained.stft, corpus.songs[0], SECONDS, RATE)
-    apply(trained.model, factor, offsets)
+    apply(trained.model, calibration)
     after = hear(trained.model, trained.stft, corpus.songs[0], SECONDS, RATE)
-    assert torch.allclose(after.sdr(ONE, NONE), before.sdr(torch.tensor(factor), torch.tensor(offsets)), atol=1e-2)
+    assert torch.allclose(after.sdr(NONE), before.sdr(calibration), atol=1e-2)
 
 
 def test_softer_masks_add_up_to_one_and_prefer_the_same_stem(trained: Trainer) -> None:
     before = masks(trained.model)
-    apply(trained.model, 0.5, (0.0, 0.0, 0.0, 0.0))
+    apply(trained.model, even(0.5, 0.0, 0.0, 0.0, 0.0))
     after = masks(trained.model)
     assert torch.allclose(after.sum(2), ONE, atol=1e-5)
     assert after.max() < before.max()
@@ -70,18 +76,26 @@ def test_softer_masks_add_up_to_one_and_prefer_the_same_stem(trained: Trainer) -
 
 def test_an_offset_favours_its_stem_everywhere(trained: Trainer) -> None:
     before = masks(trained.model)
-    apply(trained.model, 1.0, (0.0, 0.0, 2.0, 0.0))
+    apply(trained.model, even(1.0, 0.0, 0.0, 2.0, 0.0))
     after = masks(trained.model)
     bass = STEMS.index("bass")
     assert (after[:, :, bass] >= before[:, :, bass]).all()
     assert after[:, :, bass].mean() > before[:, :, bass].mean() + 0.01
 
 
+def test_a_curve_is_read_exactly_at_its_knots_and_straight_in_between() -> None:
+    weights = interpolation(44100, 2205, 1103)  # bins 20 Hz apart: knots 0, 1, 2 and 3 lie at bins 0, 23, 170 and 1102.5
+    for knot, bin_index in enumerate((0, 23, 170)):
+        assert weights[knot, bin_index] == 1.0
+    assert torch.allclose(weights.sum(0), torch.ones(()))
+    assert (weights[0].diff() <= 0).all()
+
+
 def test_calibration_returns_what_is_then_played(trained: Trainer, corpus: Corpus) -> None:
     whole = corpus.songs[0]
     song = Song("no bass file", {name: whole.stems[name] for name in ("vocals", "drums", "other")}, ("bass", "other"))
     found, scores = calibrate(trained.model, [song], SECONDS)
-    assert set(found) == {"factor", *STEMS}
+    assert set(found) == {"hz", "factor", *STEMS}
     assert set(scores) == {"no bass file", "mean"}
     assert set(scores["no bass file"]) == {"vocals", "drums"}
     assert np.isfinite(list(scores["mean"].values())).all()

@@ -13,9 +13,8 @@ from msgspec.structs import replace
 
 from rtsep.cli import main
 from rtsep.models.bandnet import BandNet
-from rtsep.stems import STEMS
 from rtsep.training import checkpoint as checkpoints
-from rtsep.training.calibration import apply
+from rtsep.training.calibration import Calibration, apply
 from rtsep.training.corpus import Corpus
 from rtsep.training.loop import Trainer
 from rtsep.training.parallel import Group
@@ -107,7 +106,7 @@ def test_state_is_carried_between_chunks_and_cleared_between_stretches(recipe: R
     for _ in range(4):
         one.update()
     bands = recipe.model.band_count
-    lanes = [[bool(state[:, lane * bands : (lane + 1) * bands].any()) for state in seen] for lane in (0, 1)]
+    lanes = [[bool(state.unflatten(1, (bands, 2))[:, :, lane].any()) for state in seen] for lane in (0, 1)]
     # Stretches have three chunks; lane 1 begins with the second one of its first.
     assert lanes == [[False, True, True, False], [False, True, False, True]]
 
@@ -180,7 +179,7 @@ def test_a_run_can_be_exported_and_separates(songs_on_disk: Path) -> None:
     assert "valid/three" in (songs_on_disk / "package" / "README.md").read_text()
     net = BandNet(facts.model)
     net.load_state_dict(saved.average)
-    apply(net, found["factor"], [found[stem] for stem in STEMS])
+    apply(net, Calibration.of_facts(found))
     packaged = load_net(songs_on_disk / "package" / WEIGHTS, facts.model).state_dict()
     for name, value in net.state_dict().items():
         assert torch.equal(packaged[name], value.half().float()), name
