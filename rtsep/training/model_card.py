@@ -53,7 +53,7 @@ def render_card(config: BandNetConfig, facts: dict[str, Any]) -> str:
     origin = f"It began with the weights of {training['began_with']}, whose hours count.\n  " if training["began_with"] else ""
     softened = ""
     if found := training.get("calibration"):
-        rows = "; ".join(f"{name} {', '.join(f'{value:+.2f}' for value in found[name])}" for name in STEMS)
+        rows = ";\n  ".join(f"{name} {', '.join(f'{value:+.2f}' for value in found[name])}" for name in STEMS)
         places, factors = (", ".join(f"{value:g}" for value in found[name]) for name in ("hz", "factor"))
         softened = (
             "Its logits were calibrated on the songs below, which flatters their scores a little:\n"
