@@ -25,9 +25,10 @@ from rtsep.training.stft import LowDelayStft
 from rtsep.training.validation import mean_scores, scored_stems, song_scores, stem_waves
 
 KNOTS_HZ = (0.0, 460.0, 3400.0, 22050.0)
-"""Factor and offsets are fitted at these frequencies and interpolated between them, along log(1 + f / 86 Hz)."""
+"""Factor and offsets are fitted at these frequencies and interpolated between them, along log(1 + f / BEND)."""
 
 BEND = 86.0
+"""Hz; below it this scale is nearly linear."""
 
 SMOOTHNESS = 0.02
 """Price in dB of a squared distance of 1 between a value at one frequency and its mean over all of them."""
