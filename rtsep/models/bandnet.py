@@ -28,16 +28,50 @@ COMPRESSION = 0.3
 """Exponent of the magnitude compression: 60 dB of level become a factor of 8."""
 
 
-class RmsNorm(nn.Module):
-    """Divide by the root mean square of the last axis, times a learned gain."""
+class _OncePerBand(nn.Module):
+    """A module that also takes weights from when all bands, or all features, had the same ones: each gets a copy of them."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.gain = nn.Parameter(torch.ones(width))
+        self.register_load_state_dict_pre_hook(self._share)
+
+    @staticmethod
+    def _share(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: object) -> None:
+        for name, own in module.named_parameters(recurse=False):
+            given = state_dict.get(prefix + name, torch.zeros(()))
+            if given.shape != own.shape:
+                column = given.unsqueeze(-1) if own.shape[-1] == 1 and given.ndim == 1 else given
+                state_dict[prefix + name] = column.expand_as(own).clone()
+
+
+class RmsNorm(_OncePerBand):
+    """Divide by the root mean square of the last axis, times a learned gain, plus a bias; both of each band.
+
+    They are what lets weights that all bands share treat a bass note other than a cymbal.
+    """
+
+    def __init__(self, bands: int, width: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(bands, 1, 1, width))
+        self.bias = nn.Parameter(torch.zeros(bands, 1, 1, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise `[..., width]`."""
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6) * self.gain
+        """Normalise `[bands, batch, frames, width]`."""
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6) * self.gain + self.bias
+
+
+class GroupedLinear(_OncePerBand):
+    """Some linear maps side by side, each over its own group."""
+
+    def __init__(self, groups: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        bound = inputs**-0.5
+        self.weight = nn.Parameter(torch.empty(groups, outputs, inputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(groups, outputs, 1).uniform_(-bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `[groups, inputs, columns]` to `[groups, outputs, columns]`."""
+        return torch.baddbmm(self.bias.to(x.dtype), self.weight.to(x.dtype), x)
 
 
 class SharedGru(nn.Module):
@@ -72,27 +106,27 @@ class SharedGru(nn.Module):
 class Block(nn.Module):
     """Memory per band, then exchange between bands; both residual."""
 
-    def __init__(self, bands: int, width: int, hidden: int, dropout: float) -> None:
+    def __init__(self, config: BandNetConfig, dropout: float) -> None:
         super().__init__()
-        self.dropout = dropout
-        self.time_norm = RmsNorm(width)
-        self.gru = SharedGru(width, hidden)
-        self.time_out = nn.Linear(hidden, width)
-        self.band_norm = RmsNorm(width)
-        self.band_in = nn.Linear(bands, 2 * bands)
-        self.band_out = nn.Linear(2 * bands, bands)
+        bands, width = config.band_count, config.width
+        self.dropout, self.groups = dropout, config.exchange_groups
+        self.time_norm = RmsNorm(bands, width)
+        self.gru = SharedGru(width, config.hidden)
+        self.time_out = nn.Linear(config.hidden, width)
+        self.band_norm = RmsNorm(bands, width)
+        self.band_in = GroupedLinear(self.groups, bands, 2 * bands)
+        self.band_out = GroupedLinear(self.groups, 2 * bands, bands)
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Map `x: [bands, batch, frames, width]` with `state: [bands * batch, hidden]`."""
         bands, batch, frames, width = x.shape
         y, state = self.gru(self.time_norm(x).reshape(bands * batch, frames, width), state)
         x = x + self._thinned(self.time_out(y).reshape(x.shape))
-        # Bands come first: what they tell each other is then one matrix product from the left, and nothing is ever moved.
-        y = self.band_norm(x).reshape(bands, -1)
-        y = torch.addmm(self.band_in.bias.unsqueeze(1), self.band_in.weight, y)
-        y = functional.gelu(y, approximate="tanh")
-        y = torch.addmm(self.band_out.bias.unsqueeze(1), self.band_out.weight, y)
-        return x + self._thinned(y.reshape(x.shape)), state
+        # Bands come first: what they tell each other is then one matrix product from the left per group of features.
+        y = self.band_norm(x).reshape(bands, batch * frames, self.groups, -1).permute(2, 0, 1, 3).reshape(self.groups, bands, -1)
+        y = self.band_out(functional.gelu(self.band_in(y), approximate="tanh"))
+        y = y.reshape(self.groups, bands, batch * frames, -1).permute(1, 2, 0, 3).reshape(x.shape)
+        return x + self._thinned(y), state
 
     def _thinned(self, y: Tensor) -> Tensor:
         """Leave out features of bands while training, the same ones in all frames (Gal & Ghahramani 2016)."""
@@ -141,8 +175,8 @@ class BandNet(nn.Module):
             nn.Parameter(torch.randn(count, bins * FEATURES, width) * (bins * FEATURES) ** -0.5) for count, bins in config.bands
         )
         self.band_bias = nn.Parameter(torch.zeros(config.band_count, width))
-        self.stack = nn.ModuleList(Block(config.band_count, width, config.hidden, dropout) for _ in range(config.blocks))
-        self.head_norm = RmsNorm(width)
+        self.stack = nn.ModuleList(Block(config, dropout) for _ in range(config.blocks))
+        self.head_norm = RmsNorm(config.band_count, width)
         self.head = nn.Linear(width, width)
         self.decoders = nn.ParameterList(
             nn.Parameter(torch.randn(count, width, bins * outputs) * 0.5 * width**-0.5) for count, bins in config.bands

@@ -12,7 +12,8 @@ class BandNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Everything that fixes the shape of the network.
 
     `bands` lists runs of equally wide bands from 0 Hz upwards as `(count, bins)`. Bins above the last band (the Nyquist bin
-    and what little is left) go to the stem `other` unmasked.
+    and what little is left) go to the stem `other` unmasked. `exchange_groups` divides the features into groups whose bands talk
+    to each other by weights of their own; more groups know more and compute the same.
 
     Worked example: window 2048, hop 512, synthesis 1024 at 44.1 kHz have 1025 bins of 21.5 Hz and 23.2 ms algorithmic latency.
     """
@@ -25,13 +26,16 @@ class BandNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     width: int = 64
     hidden: int = 96
     blocks: int = 4
+    exchange_groups: int = 1
     stems: tuple[str, ...] = STEMS
     channels: int = 2
 
     def __post_init__(self) -> None:
-        """Refuse bands that reach past the Nyquist bin and windows that the low-delay STFT cannot invert."""
+        """Refuse bands that reach past the Nyquist bin, unequal groups, and windows that the low-delay STFT cannot invert."""
         if self.masked_bins > self.bins:
             raise ConfigError(f"The bands cover {self.masked_bins} bins but a window of {self.window} has {self.bins}.")
+        if self.width % self.exchange_groups:
+            raise ConfigError(f"width {self.width} is no multiple of exchange_groups {self.exchange_groups}.")
         if self.synthesis != 2 * self.hop or self.window < self.synthesis:
             raise ConfigError(
                 f"synthesis must be twice the hop and no longer than the window; given window {self.window}, "

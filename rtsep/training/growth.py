@@ -2,8 +2,9 @@
 
 A 46 ms network differs from a 23 ms one in that its windows and hops are twice as long: every band has twice the bins, everything
 between encoder and decoder has the same shape. Its encoder starts with each old bin's weights shared by the bins that took its
-place, its decoder gives all of them the old bin's mask. Only the memories run at another pace, which training corrects within
-minutes, where a start from nothing takes hours (the idea of progressive resizing, applied to the resolution of the spectrum).
+place, its decoder gives all of them the old bin's mask; the way back adds up the former and averages the latter. Only the
+memories run at another pace, which training corrects within minutes, where a start from nothing takes hours (the idea of
+progressive resizing, applied to the resolution of the spectrum). A 46 ms network hears the same music at half the cost.
 
 What was learnt may come from a checkpoint or from a package of weights; of a package, the optimiser's memory is lost, which a
 warm-up makes good.
@@ -59,13 +60,13 @@ class Learnt:
         return cls(net.state_dict(), facts.model, name, hours["core_hours"] * 3600.0, hours["hours_heard"] * 3600.0)
 
 
-def finer_bins(weights: dict[str, Tensor], old: BandNetConfig, new: BandNetConfig) -> dict[str, Tensor]:
-    """Weights of a network whose windows are a whole number of times as long as those of the old one.
+def fitted_bins(weights: dict[str, Tensor], old: BandNetConfig, new: BandNetConfig) -> dict[str, Tensor]:
+    """Weights of a network whose windows are a whole number of times as long, or as short, as those of the old one.
 
     Args:
         weights: `state_dict` of a network of `old`.
         old: its configuration.
-        new: the same bands in Hz, width, hidden size and number of blocks.
+        new: the same bands in Hz, width, hidden size and number of blocks. More groups of features than in `old` begin alike.
 
     Returns:
         A `state_dict` for `new`, without the calibration of the inputs unless the windows are the same.
@@ -73,21 +74,25 @@ def finer_bins(weights: dict[str, Tensor], old: BandNetConfig, new: BandNetConfi
     Raises:
         WeightsError: the two networks differ in more than the resolution of their spectra.
     """
-    factor = new.window // old.window
-    same = ("width", "hidden", "blocks", "stems", "channels", "rate")
-    finer = tuple((count, bins * factor) for count, bins in old.bands)
-    if new.window != factor * old.window or new.bands != finer or any(getattr(old, n) != getattr(new, n) for n in same):
+    longer, shorter = max(1, new.window // old.window), max(1, old.window // new.window)
+
+    def in_common(config: BandNetConfig, factor: int) -> tuple[object, ...]:
+        bands = tuple((count, bins * factor) for count, bins in config.bands)
+        shape = config.width, config.hidden, config.blocks, config.stems, config.channels, config.rate
+        return config.window * factor, bands, shape
+
+    if in_common(old, longer) != in_common(new, shorter) or old.exchange_groups not in (1, new.exchange_groups):
         raise WeightsError(
             "A run can start from a network of the same width, hidden size, blocks and bands in Hz whose window is the "
-            f"same or a whole number of times shorter. Bands {new.bands} at window {new.window} do not follow "
-            f"from {old.bands} at {old.window}."
+            "same or a whole number of times longer or shorter, and in which exchange_groups is the same or 1. Bands "
+            f"{new.bands} at window {new.window} do not follow from {old.bands} at {old.window}."
         )
     outputs = len(old.stems) * old.channels
-    grown = {name: value.clone() for name, value in weights.items() if factor == 1 or name not in CALIBRATION}
+    fitted = {name: value.clone() for name, value in weights.items() if old.window == new.window or name not in CALIBRATION}
     for index, (count, bins) in enumerate(old.bands):
-        encoder = weights[f"encoders.{index}"].reshape(count, bins, FEATURES, -1) / factor
-        grown[f"encoders.{index}"] = encoder.repeat_interleave(factor, 1).flatten(1, 2)
+        encoder = weights[f"encoders.{index}"].reshape(count, bins // shorter, shorter, FEATURES, -1).sum(2) / longer
+        fitted[f"encoders.{index}"] = encoder.repeat_interleave(longer, 1).flatten(1, 2)
         for name in (f"decoders.{index}", f"decoder_biases.{index}"):
-            decoder = weights[name].reshape(count, -1, outputs, bins)
-            grown[name] = decoder.repeat_interleave(factor, 3).flatten(2)
-    return grown
+            decoder = weights[name].reshape(count, -1, outputs, bins // shorter, shorter).mean(-1)
+            fitted[name] = decoder.repeat_interleave(longer, 3).flatten(2)
+    return fitted

@@ -17,7 +17,7 @@ from rtsep.models.bandnet import BandNet
 from rtsep.training import checkpoint as checkpoints
 from rtsep.training.corpus import Corpus
 from rtsep.training.feed import Feed
-from rtsep.training.growth import Learnt, finer_bins
+from rtsep.training.growth import Learnt, fitted_bins
 from rtsep.training.gru_scan import use_scan
 from rtsep.training.objective import Objective, Weights
 from rtsep.training.parallel import Group, flat_norm
@@ -98,7 +98,7 @@ class Trainer:
 
         The compute and the audio that went into it count on; updates, optimiser and streams begin anew.
         """
-        self.model.load_state_dict(finer_bins(learnt.weights, learnt.config, self.recipe.model), strict=False)
+        self.model.load_state_dict(fitted_bins(learnt.weights, learnt.config, self.recipe.model), strict=False)
         self.average.load_state_dict(self.model.state_dict())
         self.core_seconds, self.audio_seconds = learnt.core_seconds, learnt.audio_seconds
         self.began_with = learnt.name

@@ -11,7 +11,7 @@ from rtsep.errors import WeightsError
 from rtsep.models.bandnet import BandNet
 from rtsep.models.bandnet_config import BandNetConfig
 from rtsep.training.corpus import Corpus
-from rtsep.training.growth import Learnt, finer_bins
+from rtsep.training.growth import Learnt, fitted_bins
 from rtsep.training.loop import Trainer
 from rtsep.training.parallel import Group
 from rtsep.training.recipe import Recipe
@@ -23,17 +23,57 @@ FINE = replace(COARSE, window=1024, hop=256, synthesis=512, bands=((8, 8), (8, 1
 def test_a_spectrum_of_twice_the_bins_gets_the_same_masks_twice() -> None:
     torch.manual_seed(1)
     coarse, fine = BandNet(COARSE), BandNet(FINE)
-    fine.load_state_dict(finer_bins(coarse.state_dict(), COARSE, FINE), strict=False)
+    fine.load_state_dict(fitted_bins(coarse.state_dict(), COARSE, FINE), strict=False)
     spectrum = torch.randn(1, 3, 2, COARSE.masked_bins, 2)
     masks, _ = coarse(spectrum, coarse.init_state())
     twice, _ = fine(spectrum.repeat_interleave(2, 3), fine.init_state())
     assert torch.allclose(masks.repeat_interleave(2, -1), twice, atol=1e-6)
 
 
+def test_half_the_bins_get_the_masks_of_a_spectrum_whose_bins_come_in_pairs() -> None:
+    torch.manual_seed(2)
+    fine, coarse = BandNet(FINE), BandNet(COARSE)
+    with torch.no_grad():  # pairs of equal bins have equal masks where they have equal decoders
+        for decoder in (*fine.decoders, *fine.decoder_biases):
+            pairs = decoder.reshape(*decoder.shape[:2], -1, 2)
+            pairs[..., 1] = pairs[..., 0]
+    coarse.load_state_dict(fitted_bins(fine.state_dict(), FINE, COARSE), strict=False)
+    spectrum = torch.randn(1, 3, 2, COARSE.masked_bins, 2)
+    masks, _ = coarse(spectrum, coarse.init_state())
+    twice, _ = fine(spectrum.repeat_interleave(2, 3), fine.init_state())
+    assert torch.allclose(masks.repeat_interleave(2, -1), twice, atol=1e-6)
+
+
+def test_bands_that_had_the_same_weights_begin_alike_in_groups_and_then_differ() -> None:
+    torch.manual_seed(3)
+    config = replace(COARSE, exchange_groups=4)
+    shared, grouped = BandNet(COARSE), BandNet(config)
+    grouped.load_state_dict(fitted_bins(shared.state_dict(), COARSE, config))
+    spectrum = torch.randn(1, 3, 2, COARSE.bins, 2)
+    masks, _ = grouped(spectrum, grouped.init_state())
+    assert torch.allclose(masks, shared(spectrum, shared.init_state())[0], atol=1e-6)
+    masks.square().sum().backward()
+    steps = [block.band_in.weight.grad for block in grouped.stack]
+    assert all(float(step.std(0).min()) > 0.0 for step in steps)
+
+
+def test_weights_of_one_norm_for_all_bands_are_still_read() -> None:
+    net = BandNet(COARSE)
+    old = {name: value for name, value in net.state_dict().items() if not name.endswith("norm.bias")}
+    old = {name: value[0, 0, 0] if name.endswith("norm.gain") else value for name, value in old.items()}
+    old = {name: value[0].squeeze(-1) if ".band_" in name and "norm" not in name else value for name, value in old.items()}
+    again = BandNet(COARSE)
+    again.load_state_dict(old)
+    assert all(torch.equal(value, net.state_dict()[name]) for name, value in again.state_dict().items())
+
+
 def test_what_is_not_the_same_network_at_a_finer_resolution_is_refused() -> None:
     for other in (replace(FINE, width=16), replace(FINE, blocks=3), replace(FINE, bands=((8, 8), (8, 16), (5, 32)))):
         with pytest.raises(WeightsError, match="bands in Hz"):
-            finer_bins(BandNet(COARSE).state_dict(), COARSE, other)
+            fitted_bins(BandNet(COARSE).state_dict(), COARSE, other)
+    grouped = replace(FINE, exchange_groups=4)
+    with pytest.raises(WeightsError, match="exchange_groups"):
+        fitted_bins(BandNet(grouped).state_dict(), grouped, COARSE)
 
 
 def test_a_run_of_another_resolution_starts_from_what_was_learnt(recipe: Recipe, corpus: Corpus) -> None:
