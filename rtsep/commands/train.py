@@ -4,8 +4,8 @@
   rtsep train configs/training/bandnet23.toml --run runs/decay --start-from runs/bandnet23/checkpoint.pt --decay-steps 800
 
 The second line branches off: the learning rate falls to zero within 800 updates, which makes weights to export, while the
-first run stays as it is and can go on. A new run can also begin with the weights of a network of shorter or longer windows, or those
-of a package: --start-from rtsep/data/models/bandnet23.
+first run stays as it is and can go on. A new run can also begin with the weights of a network of shorter or
+longer windows, or with those of a package: --start-from rtsep/data/models/bandnet23.
 """
 
 from __future__ import annotations
