@@ -33,7 +33,7 @@ class _OncePerBand(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_load_state_dict_pre_hook(self._share)
+        self.register_load_state_dict_pre_hook(self._share)  # type: ignore[no-untyped-call]
 
     @staticmethod
     def _share(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: object) -> None:
