@@ -38,8 +38,10 @@ class _OncePerBand(nn.Module):
     @staticmethod
     def _share(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: object) -> None:
         for name, own in module.named_parameters(recurse=False):
-            given = state_dict.get(prefix + name, torch.zeros(()))
-            if given.shape != own.shape:
+            given = state_dict.get(prefix + name)
+            if given is None and name == "bias" and prefix + "gain" in state_dict:  # norms had no bias
+                given = torch.zeros(())
+            if given is not None and given.shape != own.shape:
                 column = given.unsqueeze(-1) if own.shape[-1] == 1 and given.ndim == 1 else given
                 state_dict[prefix + name] = column.expand_as(own).clone()
 

@@ -34,8 +34,8 @@ class BandNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """Refuse bands that reach past the Nyquist bin, unequal groups, and windows that the low-delay STFT cannot invert."""
         if self.masked_bins > self.bins:
             raise ConfigError(f"The bands cover {self.masked_bins} bins but a window of {self.window} has {self.bins}.")
-        if self.width % self.exchange_groups:
-            raise ConfigError(f"width {self.width} is no multiple of exchange_groups {self.exchange_groups}.")
+        if self.exchange_groups < 1 or self.width % self.exchange_groups:
+            raise ConfigError(f"exchange_groups must divide the width, {self.width}; given {self.exchange_groups}.")
         if self.synthesis != 2 * self.hop or self.window < self.synthesis:
             raise ConfigError(
                 f"synthesis must be twice the hop and no longer than the window; given window {self.window}, "

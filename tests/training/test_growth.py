@@ -7,7 +7,7 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from rtsep.errors import WeightsError
+from rtsep.errors import ConfigError, WeightsError
 from rtsep.models.bandnet import BandNet
 from rtsep.models.bandnet_config import BandNetConfig
 from rtsep.training.corpus import Corpus
@@ -65,6 +65,15 @@ def test_weights_of_one_norm_for_all_bands_are_still_read() -> None:
     again = BandNet(COARSE)
     again.load_state_dict(old)
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in again.state_dict().items())
+    del old["stack.0.band_in.weight"]
+    with pytest.raises(RuntimeError, match=r"Missing key.*stack\.0\.band_in\.weight"):
+        again.load_state_dict(old)
+
+
+def test_groups_must_divide_the_width() -> None:
+    for groups in (0, 5):
+        with pytest.raises(ConfigError, match="exchange_groups must divide"):
+            replace(COARSE, exchange_groups=groups)
 
 
 def test_what_is_not_the_same_network_at_a_finer_resolution_is_refused() -> None:
