@@ -1,4 +1,4 @@
-"""A network of finer resolution begins where the coarser one stands."""
+"""A network of another resolution, or of more groups, begins where the one before it stands."""
 
 from __future__ import annotations
 
@@ -20,14 +20,18 @@ COARSE = BandNetConfig(window=512, hop=128, synthesis=256, bands=((8, 4), (8, 8)
 FINE = replace(COARSE, window=1024, hop=256, synthesis=512, bands=((8, 8), (8, 16), (5, 64)))
 
 
-def test_a_spectrum_of_twice_the_bins_gets_the_same_masks_twice() -> None:
-    torch.manual_seed(1)
-    coarse, fine = BandNet(COARSE), BandNet(FINE)
-    fine.load_state_dict(fitted_bins(coarse.state_dict(), COARSE, FINE), strict=False)
+def assert_same_masks(coarse: BandNet, fine: BandNet) -> None:
     spectrum = torch.randn(1, 3, 2, COARSE.masked_bins, 2)
     masks, _ = coarse(spectrum, coarse.init_state())
     twice, _ = fine(spectrum.repeat_interleave(2, 3), fine.init_state())
     assert torch.allclose(masks.repeat_interleave(2, -1), twice, atol=1e-6)
+
+
+def test_a_spectrum_of_twice_the_bins_gets_the_same_masks_twice() -> None:
+    torch.manual_seed(1)
+    coarse, fine = BandNet(COARSE), BandNet(FINE)
+    fine.load_state_dict(fitted_bins(coarse.state_dict(), COARSE, FINE), strict=False)
+    assert_same_masks(coarse, fine)
 
 
 def test_half_the_bins_get_the_masks_of_a_spectrum_whose_bins_come_in_pairs() -> None:
@@ -38,10 +42,7 @@ def test_half_the_bins_get_the_masks_of_a_spectrum_whose_bins_come_in_pairs() ->
             pairs = decoder.reshape(*decoder.shape[:2], -1, 2)
             pairs[..., 1] = pairs[..., 0]
     coarse.load_state_dict(fitted_bins(fine.state_dict(), FINE, COARSE), strict=False)
-    spectrum = torch.randn(1, 3, 2, COARSE.masked_bins, 2)
-    masks, _ = coarse(spectrum, coarse.init_state())
-    twice, _ = fine(spectrum.repeat_interleave(2, 3), fine.init_state())
-    assert torch.allclose(masks.repeat_interleave(2, -1), twice, atol=1e-6)
+    assert_same_masks(coarse, fine)
 
 
 def test_bands_that_had_the_same_weights_begin_alike_in_groups_and_then_differ() -> None:
