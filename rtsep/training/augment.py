@@ -1,4 +1,4 @@
-"""Changes to a stem that leave it the same instrument: speed, tempo, equaliser, room, saturation, place in the stereo field.
+"""Changes to a stem that leave it the same instrument: speed, tempo, equaliser, room, production, place in the stereo field.
 
 All take and return `[2, frames]` float32 and draw from the generator they are given, so a stream can be made again from its seed.
 Equaliser and room are applied as one spectrum product over the whole stretch, hence cost two FFTs together.
@@ -18,6 +18,12 @@ Rng = np.random.Generator
 
 FFT_STEP = 8192
 """FFT sizes are multiples of this, hence of many small primes, which is what makes them fast."""
+
+PRODUCTION_RMS = 0.16
+"""Level at which voices meet the effects that depend on it: -16 dB."""
+
+HARMONIES = 0.1
+"""Share of produced voices with a second one; it costs ten times as much as all other effects together."""
 
 
 def speed_ratio(rng: Rng, semitones: float, probability: float = 0.5) -> float:
@@ -95,6 +101,56 @@ def saturate(x: Stereo, rng: Rng, probability: float) -> Stereo:
         return x
     ceiling = float(np.sqrt(np.mean(x * x)) + 1e-6) * db_to_gain(rng.uniform(6.0, 18.0))
     return np.asarray(ceiling * np.tanh(x / ceiling), np.float32)
+
+
+def harmonise(x: Stereo, rng: Rng, rate: int) -> Stereo:
+    """Add the same voice at another pitch, from an octave below to one above, a little softer."""
+    ratio = float(2.0 ** (rng.choice((-12, -5, -4, -3, 3, 4, 5, 7, 12)) / 12.0))
+    second = change_speed(change_tempo(x.T, 1.0 / ratio, rate), ratio, rate).T[:, : x.shape[1]]
+    both = x.copy()
+    both[:, : second.shape[1]] += np.float32(rng.uniform(0.2, 0.7)) * second
+    return both
+
+
+def produce_voice(x: Stereo, rng: Rng, rate: int, probability: float) -> Stereo:
+    """Treat a voice as records do, with `probability`: compressed, driven, doubled, with echo and hall, rarely harmonised.
+
+    Recordings to train on are mostly dry and of one singer standing still; lead vocals of songs hardly ever are. The level stays.
+    """
+    if rng.random() >= probability:
+        return x
+    level = float(np.sqrt(np.mean(x * x))) + 1e-6
+    if rng.random() < HARMONIES:
+        x = harmonise(x, rng, rate)
+    sides = [pedalboard.Pedalboard(), pedalboard.Pedalboard()]
+    if rng.random() < 0.7:
+        settings = -16.0 + rng.uniform(-12.0, 3.0), rng.uniform(2.0, 10.0), rng.uniform(1.0, 20.0), rng.uniform(40.0, 250.0)
+        _insert(sides, pedalboard.Compressor, settings)
+    if rng.random() < 0.15:
+        _insert(sides, pedalboard.Distortion, (rng.uniform(2.0, 16.0),))
+    if rng.random() < 0.08:
+        _insert(sides, pedalboard.HighpassFilter, (rng.uniform(150.0, 500.0),))
+        _insert(sides, pedalboard.LowpassFilter, (rng.uniform(2500.0, 6000.0),))
+    if rng.random() < 0.35:  # two singers, or one twice: each side drifts by itself
+        depth, share = rng.uniform(0.05, 0.3), rng.uniform(0.3, 0.6)
+        for side in sides:
+            side.append(pedalboard.Chorus(rng.uniform(0.1, 1.5), depth, rng.uniform(8.0, 30.0), 0.0, share))
+    if rng.random() < 0.3:
+        seconds, feedback, share = rng.uniform(0.06, 0.5), rng.uniform(0.0, 0.45), rng.uniform(0.1, 0.4)
+        for side in sides:
+            side.append(pedalboard.Delay(seconds * rng.choice((1.0, 1.0, 1.5)), feedback, share))
+    if rng.random() < 0.3:
+        wet = rng.uniform(0.05, 0.3)
+        _insert(sides, pedalboard.Reverb, (rng.uniform(0.2, 0.95), rng.uniform(0.1, 0.9), wet, 1.0 - wet))
+    loud = x * np.float32(PRODUCTION_RMS / level)
+    y = np.stack([side(np.ascontiguousarray(wave), rate) for side, wave in zip(sides, loud, strict=True)])
+    y = saturate(y, rng, 1.0)
+    return np.asarray(y * (level / (float(np.sqrt(np.mean(y * y))) + 1e-6)), np.float32)
+
+
+def _insert(sides: list[pedalboard.Pedalboard], effect: type[pedalboard.Plugin], settings: tuple[float, ...]) -> None:
+    for side in sides:
+        side.append(effect(*settings))
 
 
 def place(x: Stereo, rng: Rng) -> Stereo:

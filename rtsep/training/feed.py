@@ -21,7 +21,7 @@ Piece = tuple[NDArray[np.float32], Stretch, bool]
 class Chunk:
     """A batch of consecutive pieces, one per lane; `fresh[lane]` says that the network is to forget what the lane gave before.
 
-    stems: `[lanes, 4, 2, history + samples]`; groups, weights and power as in `Stretch`, with the lane as
+    stems: `[lanes, 4 or 5, 2, history + samples]`; groups, weights and power as in `Stretch`, with the lane as
     first axis.
     """
 

@@ -25,6 +25,7 @@ from rtsep.training.recipe import Recipe
 from rtsep.training.schedule import is_decaying, last_step, rate_factor
 from rtsep.training.stft import LowDelayStft
 from rtsep.training.streams import Lane, StretchMaker
+from rtsep.training.teacher import Teacher
 from rtsep.training.validation import mean_scores, song_scores
 
 Row = dict[str, float]
@@ -48,7 +49,8 @@ class Trainer:
             self.model.parameters(), lr=training.learning_rate, betas=(0.9, 0.98), weight_decay=training.weight_decay
         )
         samples = recipe.streams.chunk_frames * config.hop
-        self.maker = StretchMaker(corpus, recipe.streams, config.rate, recipe.streams.stretch_chunks * samples)
+        teacher = Teacher(recipe.teacher, config.rate) if recipe.teacher.share else None
+        self.maker = StretchMaker(corpus, recipe.streams, config.rate, recipe.streams.stretch_chunks * samples, teacher)
         self._calibrate()
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         if training.bfloat16 and self.device.type == "cpu":
@@ -77,7 +79,7 @@ class Trainer:
 
     def _calibrate(self) -> None:
         """Show the network what music looks like; every process draws the same, so that all start alike."""
-        waves = [self.maker.draw((self.recipe.training.seed, number)).stems.sum(0) for number in range(CALIBRATION)]
+        waves = [self.maker.draw((self.recipe.training.seed, number)).mix for number in range(CALIBRATION)]
         mixes = np.pad(np.stack(waves), ((0, 0), (0, 0), (self.stft.history, 0)))
         self.model.calibrate(torch.view_as_real(self.stft(torch.from_numpy(mixes).to(self.device))).transpose(1, 2))
 

@@ -15,6 +15,7 @@ from rtsep.models.bandnet_config import BandNetConfig
 from rtsep.training.corpus import Listing
 from rtsep.training.layouts import read_layout
 from rtsep.training.streams import StreamConfig
+from rtsep.training.teacher import TeacherConfig
 
 
 class DataConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,6 +80,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     model: BandNetConfig
     data: tuple[DataConfig, ...]
     streams: StreamConfig = StreamConfig()
+    teacher: TeacherConfig = TeacherConfig()
     loss: LossConfig = LossConfig()
     training: TrainingConfig = TrainingConfig()
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rtsep.stems import STEMS
 from rtsep.training import augment
 from rtsep.training.corpus import ACCOMPANIMENT, Corpus, Pcm, Song
+from rtsep.training.teacher import Teacher
 from rtsep.units import db_to_gain
 
 REFERENCE_RMS = 0.12
@@ -51,6 +52,8 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     tempo: float = 0.0
     """Share of the cuts whose tempo changes by itself; it costs as much time as all other changes together."""
     level_db: tuple[float, float] = (-20.0, 6.0)
+    produced: float = 0.0
+    """Share of loose vocals that are treated as on a record, and half of it of songs' vocals."""
     overdub: float = 0.0
     """Share of cuts of songs without vocals over which some loose clip sings."""
     carry: float = 0.0
@@ -65,12 +68,20 @@ class Stretch:
     groups: `[4, 4]`; row g selects the stems whose sum is the g-th known target.
     weights: `[4]`; 0 where there is no g-th target.
     power: mean square of the mix.
+
+    With a teacher there is a fifth part, which the mix does not hold, and a fifth target: what the teacher takes for vocals.
     """
 
     stems: NDArray[np.float32]
     groups: NDArray[np.float32]
     weights: NDArray[np.float32]
     power: float
+
+    @property
+    def mix(self) -> NDArray[np.float32]:
+        """What is heard, `[2, frames]`."""
+        mix: NDArray[np.float32] = self.stems[: len(STEMS)].sum(0)
+        return mix
 
 
 def grouped(*groups: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -90,8 +101,8 @@ VOCALS_OR_NOT = grouped((VOCALS,), (DRUMS, BASS, OTHER))
 class StretchMaker:
     """Draws stretches from a corpus."""
 
-    def __init__(self, corpus: Corpus, config: StreamConfig, rate: int, frames: int) -> None:
-        self.corpus, self.config, self.rate, self.frames = corpus, config, rate, frames
+    def __init__(self, corpus: Corpus, config: StreamConfig, rate: int, frames: int, teacher: Teacher | None = None) -> None:
+        self.corpus, self.config, self.rate, self.frames, self.teacher = corpus, config, rate, frames, teacher
         kinds = {
             self._coherent: config.coherent if corpus.songs else 0.0,
             self._random: config.random if all(corpus.clips.get(stem) for stem in STEMS) else 0.0,
@@ -114,7 +125,27 @@ class StretchMaker:
         lowest_db, highest_db = self.config.level_db
         gain = REFERENCE_RMS / max(level, 0.02) * db_to_gain(rng.triangular(lowest_db, 0.0, highest_db))
         stems *= np.float32(gain)
+        if self.teacher is not None:
+            stems, groups, weights = self._taught(self.teacher, seed, stems, groups, weights)
         return Stretch(stems, groups, weights, float((gain * level) ** 2))
+
+    def _taught(
+        self,
+        teacher: Teacher,
+        seed: tuple[int, ...],
+        stems: NDArray[np.float32],
+        groups: NDArray[np.float32],
+        weights: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Add the teacher's vocals as a fifth part and target, where there are vocals and it is its turn."""
+        part = np.zeros_like(stems[:1])
+        # Of its own generator: the music is the same with and without a teacher.
+        heard = np.random.default_rng((*seed, 2)).random() < teacher.share and stems[VOCALS].any()
+        if heard:
+            part[0] = teacher.vocals(stems.sum(0), stems[VOCALS])
+        groups, weights = np.pad(groups, (0, 1)), np.append(weights, np.float32(teacher.weight * heard))
+        groups[-1, -1] = 1.0
+        return np.concatenate((stems, part)), groups, weights
 
     def _cut(self, pcm: Pcm, start: int, ratio: float, tempo: float) -> NDArray[np.float32]:
         """Read `[2, frames]` from `start`, at another speed and tempo; a shorter clip is repeated."""
@@ -137,6 +168,8 @@ class StretchMaker:
         x = self._cut(pcm, int(rng.integers(max(1, len(pcm) - int(self.frames * ratio * tempo)))), ratio, tempo)
         if stem == "other" and rng.random() < BACKWARDS:
             x = x[:, ::-1]
+        if stem == "vocals":
+            x = augment.produce_voice(x, rng, self.rate, self.config.produced)
         x = augment.saturate(x, rng, 0.3 if stem == "other" else 0.1)
         x = augment.filter_stem(x, rng, self.rate, equaliser=0.7, room=0.6 if stem == "vocals" else 0.2)
         x = augment.place(x, rng)
@@ -160,6 +193,8 @@ class StretchMaker:
         for index, stem in enumerate(STEMS):
             if stem in song.stems:
                 x = self._cut(song.stems[stem][: song.frames], start, ratio, tempo)
+                if stem == "vocals":
+                    x = augment.produce_voice(x, rng, self.rate, 0.5 * self.config.produced)
                 x = augment.filter_stem(x, rng, self.rate, equaliser=0.5, room=0.15)
                 gain_db = rng.uniform(-self.config.song_gain_db, self.config.song_gain_db)
                 stems[index] = augment.place(x, rng) * np.float32(db_to_gain(gain_db))

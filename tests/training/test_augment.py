@@ -65,3 +65,36 @@ def test_place_keeps_what_both_sides_hold() -> None:
         assert y.dtype == np.float32
         ratio = np.abs(y[0]) + np.abs(y[1])
         assert ratio.max() == pytest.approx(0.45, rel=0.15)
+
+
+def test_a_produced_voice_keeps_its_level_and_its_time() -> None:
+    x = np.zeros((2, 2 * RATE), np.float32)
+    x[:, RATE:] = tone(seconds=1.0)
+    for seed in range(30):
+        y = augment.produce_voice(x, np.random.default_rng(seed), RATE, probability=1.0)
+        assert y.shape == x.shape
+        assert y.dtype == np.float32
+        assert np.sqrt(np.mean(y**2)) == pytest.approx(np.sqrt(np.mean(x**2)), rel=0.01)
+        assert np.abs(y[:, : RATE - 2048]).max() < 0.02 * np.abs(y).max()  # nothing sounds before it does
+        assert np.abs(y).max() < 10 ** (18.1 / 20) * np.sqrt(np.mean(y**2))
+
+
+def test_production_is_drawn_from_the_seed_and_only_as_often_as_asked() -> None:
+    x = tone()
+    first, again, other = (augment.produce_voice(x, np.random.default_rng(seed), RATE, 1.0) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.allclose(first, other)
+    assert augment.produce_voice(x, np.random.default_rng(1), RATE, 0.0) is x
+
+
+def test_silence_is_produced_to_silence() -> None:
+    for seed in range(10):
+        assert not augment.produce_voice(np.zeros((2, RATE), np.float32), np.random.default_rng(seed), RATE, 1.0).any()
+
+
+def test_a_harmony_is_the_same_voice_at_another_pitch() -> None:
+    x = tone(seconds=2.0)
+    y = augment.harmonise(x, np.random.default_rng(4), RATE)
+    ratio = 2.0 ** (np.random.default_rng(4).choice((-12, -5, -4, -3, 3, 4, 5, 7, 12)) / 12.0)
+    spectrum = np.abs(np.fft.rfft((y - x)[0] * np.hanning(y.shape[1])))
+    assert np.argmax(spectrum) * RATE / y.shape[1] == pytest.approx(441.0 * ratio, rel=0.02)
