@@ -6,6 +6,8 @@ Equaliser and room are applied as one spectrum product over the whole stretch, h
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pedalboard
 import soxr
@@ -19,11 +21,8 @@ Rng = np.random.Generator
 FFT_STEP = 8192
 """FFT sizes are multiples of this, hence of many small primes, which is what makes them fast."""
 
-PRODUCTION_RMS = 0.16
-"""Level at which voices meet the effects that depend on it: -16 dB."""
-
-HARMONIES = 0.1
-"""Share of produced voices with a second one; it costs ten times as much as all other effects together."""
+PRODUCTION_RMS_DB = -16.0
+"""Level at which stems meet the treatments that depend on it."""
 
 
 def speed_ratio(rng: Rng, semitones: float, probability: float = 0.5) -> float:
@@ -112,43 +111,67 @@ def harmonise(x: Stereo, rng: Rng, rate: int) -> Stereo:
     return both
 
 
-def produce_voice(x: Stereo, rng: Rng, rate: int, probability: float) -> Stereo:
-    """Treat a voice as records do, with `probability`: compressed, driven, doubled, with echo and hall, rarely harmonised.
+class Production(NamedTuple):
+    """How often a class of stems gets each treatment when it is produced."""
 
-    Recordings to train on are mostly dry and of one singer standing still; lead vocals of songs hardly ever are. The level stays.
+    harmony: float
+    compressor: float
+    distortion: float
+    band: float
+    chorus: float
+    echo: float
+    hall: float
+    limiter: float
+
+
+PRODUCTION = {
+    "vocals": Production(0.1, 0.7, 0.15, 0.08, 0.35, 0.3, 0.3, 1.0),
+    "drums": Production(0.0, 0.5, 0.15, 0.05, 0.0, 0.05, 0.3, 0.2),
+    "bass": Production(0.0, 0.6, 0.25, 0.0, 0.1, 0.0, 0.05, 0.5),
+    "other": Production(0.0, 0.4, 0.25, 0.05, 0.3, 0.25, 0.3, 0.3),
+    "accompaniment": Production(0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.1, 0.3),
+}
+"""Harmonies are rare because one costs ten times as much as all other treatments together."""
+
+
+def produce(x: Stereo, rng: Rng, rate: int, stem: str, probability: float) -> Stereo:
+    """Treat a stem as records do, with `probability`: compressed, driven, doubled, with echo and hall, limited. Its level stays.
+
+    Recordings to train on are mostly dry and of one singer or instrument standing still; what songs hold hardly ever is.
     """
     if rng.random() >= probability:
         return x
+    often = PRODUCTION[stem]
     level = float(np.sqrt(np.mean(x * x))) + 1e-6
-    if rng.random() < HARMONIES:
+    if rng.random() < often.harmony:
         x = harmonise(x, rng, rate)
     sides = [pedalboard.Pedalboard(), pedalboard.Pedalboard()]
-    if rng.random() < 0.7:
-        settings = -16.0 + rng.uniform(-12.0, 3.0), rng.uniform(2.0, 10.0), rng.uniform(1.0, 20.0), rng.uniform(40.0, 250.0)
-        _insert(sides, pedalboard.Compressor, settings)
-    if rng.random() < 0.15:
-        _insert(sides, pedalboard.Distortion, (rng.uniform(2.0, 16.0),))
-    if rng.random() < 0.08:
-        _insert(sides, pedalboard.HighpassFilter, (rng.uniform(150.0, 500.0),))
-        _insert(sides, pedalboard.LowpassFilter, (rng.uniform(2500.0, 6000.0),))
-    if rng.random() < 0.35:  # two singers, or one twice: each side drifts by itself
+    if rng.random() < often.compressor:
+        threshold_db = PRODUCTION_RMS_DB + rng.uniform(-12.0, 3.0)
+        _insert(sides, pedalboard.Compressor, threshold_db, rng.uniform(2, 10), rng.uniform(1, 20), rng.uniform(40, 250))
+    if rng.random() < often.distortion:
+        _insert(sides, pedalboard.Distortion, rng.uniform(2.0, 16.0))
+    if rng.random() < often.band:
+        _insert(sides, pedalboard.HighpassFilter, rng.uniform(150.0, 500.0))
+        _insert(sides, pedalboard.LowpassFilter, rng.uniform(2500.0, 6000.0))
+    if rng.random() < often.chorus:  # two players, or one twice: each side drifts by itself
         depth, share = rng.uniform(0.05, 0.3), rng.uniform(0.3, 0.6)
         for side in sides:
             side.append(pedalboard.Chorus(rng.uniform(0.1, 1.5), depth, rng.uniform(8.0, 30.0), 0.0, share))
-    if rng.random() < 0.3:
+    if rng.random() < often.echo:
         seconds, feedback, share = rng.uniform(0.06, 0.5), rng.uniform(0.0, 0.45), rng.uniform(0.1, 0.4)
         for side in sides:
             side.append(pedalboard.Delay(seconds * rng.choice((1.0, 1.0, 1.5)), feedback, share))
-    if rng.random() < 0.3:
+    if rng.random() < often.hall:
         wet = rng.uniform(0.05, 0.3)
-        _insert(sides, pedalboard.Reverb, (rng.uniform(0.2, 0.95), rng.uniform(0.1, 0.9), wet, 1.0 - wet))
-    loud = x * np.float32(PRODUCTION_RMS / level)
+        _insert(sides, pedalboard.Reverb, rng.uniform(0.2, 0.95), rng.uniform(0.1, 0.9), wet, 1.0 - wet)
+    loud = x * np.float32(db_to_gain(PRODUCTION_RMS_DB) / level)
     y = np.stack([side(np.ascontiguousarray(wave), rate) for side, wave in zip(sides, loud, strict=True)])
-    y = saturate(y, rng, 1.0)
+    y = saturate(y, rng, often.limiter)
     return np.asarray(y * (level / (float(np.sqrt(np.mean(y * y))) + 1e-6)), np.float32)
 
 
-def _insert(sides: list[pedalboard.Pedalboard], effect: type[pedalboard.Plugin], settings: tuple[float, ...]) -> None:
+def _insert(sides: list[pedalboard.Pedalboard], effect: type[pedalboard.Plugin], *settings: float) -> None:
     for side in sides:
         side.append(effect(*settings))
 

@@ -53,7 +53,7 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Share of the cuts whose tempo changes by itself; it costs as much time as all other changes together."""
     level_db: tuple[float, float] = (-20.0, 6.0)
     produced: float = 0.0
-    """Share of loose vocals that are treated as on a record, and half of it of songs' vocals."""
+    """Share of loose clips that are treated as on a record; of songs' stems half as many."""
     overdub: float = 0.0
     """Share of cuts of songs without vocals over which some loose clip sings."""
     carry: float = 0.0
@@ -168,8 +168,7 @@ class StretchMaker:
         x = self._cut(pcm, int(rng.integers(max(1, len(pcm) - int(self.frames * ratio * tempo)))), ratio, tempo)
         if stem == "other" and rng.random() < BACKWARDS:
             x = x[:, ::-1]
-        if stem == "vocals":
-            x = augment.produce_voice(x, rng, self.rate, self.config.produced)
+        x = augment.produce(x, rng, self.rate, stem, self.config.produced)
         x = augment.saturate(x, rng, 0.3 if stem == "other" else 0.1)
         x = augment.filter_stem(x, rng, self.rate, equaliser=0.7, room=0.6 if stem == "vocals" else 0.2)
         x = augment.place(x, rng)
@@ -193,8 +192,7 @@ class StretchMaker:
         for index, stem in enumerate(STEMS):
             if stem in song.stems:
                 x = self._cut(song.stems[stem][: song.frames], start, ratio, tempo)
-                if stem == "vocals":
-                    x = augment.produce_voice(x, rng, self.rate, 0.5 * self.config.produced)
+                x = augment.produce(x, rng, self.rate, stem, 0.5 * self.config.produced)
                 x = augment.filter_stem(x, rng, self.rate, equaliser=0.5, room=0.15)
                 gain_db = rng.uniform(-self.config.song_gain_db, self.config.song_gain_db)
                 stems[index] = augment.place(x, rng) * np.float32(db_to_gain(gain_db))

@@ -67,29 +67,37 @@ def test_place_keeps_what_both_sides_hold() -> None:
         assert ratio.max() == pytest.approx(0.45, rel=0.15)
 
 
-def test_a_produced_voice_keeps_its_level_and_its_time() -> None:
+@pytest.mark.parametrize("stem", augment.PRODUCTION)
+def test_a_produced_stem_keeps_its_level_and_its_time(stem: str) -> None:
     x = np.zeros((2, 2 * RATE), np.float32)
     x[:, RATE:] = tone(seconds=1.0)
-    for seed in range(30):
-        y = augment.produce_voice(x, np.random.default_rng(seed), RATE, probability=1.0)
+    for seed in range(20):
+        y = augment.produce(x, np.random.default_rng(seed), RATE, stem, probability=1.0)
         assert y.shape == x.shape
         assert y.dtype == np.float32
         assert np.sqrt(np.mean(y**2)) == pytest.approx(np.sqrt(np.mean(x**2)), rel=0.01)
         assert np.abs(y[:, : RATE - 2048]).max() < 0.02 * np.abs(y).max()  # nothing sounds before it does
-        assert np.abs(y).max() < 10 ** (18.1 / 20) * np.sqrt(np.mean(y**2))
+
+
+def test_a_produced_voice_is_limited() -> None:
+    x = tone()
+    x[:, 5000] = 4.0
+    for seed in range(10):
+        y = augment.produce(x, np.random.default_rng(seed), RATE, "vocals", 1.0)
+        assert np.abs(y).max() < 10 ** (18.5 / 20) * np.sqrt(np.mean(y**2)) < np.abs(x).max()
 
 
 def test_production_is_drawn_from_the_seed_and_only_as_often_as_asked() -> None:
     x = tone()
-    first, again, other = (augment.produce_voice(x, np.random.default_rng(seed), RATE, 1.0) for seed in (1, 1, 2))
+    first, again, other = (augment.produce(x, np.random.default_rng(seed), RATE, "vocals", 1.0) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.allclose(first, other)
-    assert augment.produce_voice(x, np.random.default_rng(1), RATE, 0.0) is x
+    assert augment.produce(x, np.random.default_rng(1), RATE, "vocals", 0.0) is x
 
 
 def test_silence_is_produced_to_silence() -> None:
     for seed in range(10):
-        assert not augment.produce_voice(np.zeros((2, RATE), np.float32), np.random.default_rng(seed), RATE, 1.0).any()
+        assert not augment.produce(np.zeros((2, RATE), np.float32), np.random.default_rng(seed), RATE, "other", 1.0).any()
 
 
 def test_a_harmony_is_the_same_voice_at_another_pitch() -> None:
