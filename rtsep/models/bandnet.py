@@ -158,6 +158,29 @@ def compressed_features(spectrum: Tensor) -> Tensor:
     return torch.cat((magnitudes.transpose(2, 3), phasors), -1)
 
 
+class Patterns(nn.Module):
+    """Small filters along frequency, the same in the whole spectrum: a partial, a vibrato, an attack look alike anywhere.
+
+    Bands know only what their own bins have taught them; a voice at another pitch is a new pattern to each of them. The same
+    few filters for all bins carry over, and give every bin its own part in the mask (after the convolutions of Choi et al.,
+    "Investigating U-Nets with various intermediate blocks", ISMIR 2020). Nothing along time: that is the GRU's.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Conv1d(FEATURES if step == 1 else count, count, 7, padding=3 * step, dilation=step) for step in (1, 2, 4)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features `[rows, FEATURES, bins]` to patterns `[rows, count, bins]`."""
+        first, *more = self.layers
+        x = functional.gelu(first(x), approximate="tanh")
+        for layer in more:
+            x = x + functional.gelu(layer(x), approximate="tanh")
+        return x
+
+
 class BandNet(nn.Module):
     """The network; see the module's text."""
 
@@ -186,6 +209,14 @@ class BandNet(nn.Module):
         self.decoder_biases = nn.ParameterList(
             nn.Parameter(torch.zeros(count, 1, bins * outputs)) for count, bins in config.bands
         )
+        if config.patterns:
+            self.patterns = Patterns(config.patterns)
+            # Nothing at first: a network that has learnt without patterns goes on from where it was.
+            self.pattern_encoders = nn.ParameterList(
+                nn.Parameter(torch.zeros(count, bins * config.patterns, width)) for count, bins in config.bands
+            )
+            self.pattern_head = nn.Linear(width, outputs * config.patterns, bias=False)
+            nn.init.zeros_(self.pattern_head.weight)
 
     @torch.no_grad()
     def calibrate(self, spectra: Tensor) -> None:
@@ -209,37 +240,53 @@ class BandNet(nn.Module):
         Returns:
             Masks `[batch, frames, stems, channels, masked_bins]` in 0..1, adding up to 1 over stems; the new state.
         """
-        x = self._encode(spectrum)
+        x, patterns = self._encode(spectrum)
         states = []
         for index, block in enumerate(self.stack):
             x, block_state = block(x, state[index])
             states.append(block_state)
-        return self._decode(x), torch.stack(states).float()
+        return self._decode(x, patterns), torch.stack(states).float()
 
-    def _encode(self, spectrum: Tensor) -> Tensor:
-        """Features, and one linear map per band: to `[bands, batch, frames, width]`."""
+    def _encode(self, spectrum: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features, and one linear map per band: to `[bands, batch, frames, width]`; and patterns `[rows, count, bins]`."""
         batch, frames = spectrum.shape[:2]
+        rows = batch * frames
         features = compressed_features(spectrum[:, :, :, : self.config.masked_bins])
-        features = (features - self.feature_mean) * self.feature_scale
-        flat = features.reshape(batch * frames, -1)
-        tokens, start = [], 0
-        for (count, bins), weight in zip(self.config.bands, self.encoders, strict=True):
-            stop = start + count * bins * FEATURES
-            part = flat[:, start:stop].reshape(batch * frames, count, bins * FEATURES)
-            tokens.append(torch.bmm(part.transpose(0, 1), weight))
-            start = stop
-        return (torch.cat(tokens) + self.band_bias.unsqueeze(1)).reshape(self.config.band_count, batch, frames, -1)
+        features = ((features - self.feature_mean) * self.feature_scale).reshape(rows, -1, FEATURES)
+        tokens = _per_band(features, self.config.bands, self.encoders)
+        patterns = None
+        if self.config.patterns:
+            patterns = self.patterns(features.transpose(1, 2))
+            more = _per_band(patterns.transpose(1, 2), self.config.bands, self.pattern_encoders)
+            tokens = [token + further for token, further in zip(tokens, more, strict=True)]
+        x = torch.cat(tokens) + self.band_bias.unsqueeze(1)
+        return x.reshape(self.config.band_count, batch, frames, -1), patterns
 
-    def _decode(self, x: Tensor) -> Tensor:
-        """One linear map per band: `[bands, batch, frames, width]` to masks."""
+    def _decode(self, x: Tensor, patterns: Tensor | None) -> Tensor:
+        """One linear map per band: `[bands, batch, frames, width]` to masks; bands also say which pattern belongs to whom."""
         batch, frames = x.shape[1:3]
         rows, stems, channels = batch * frames, len(self.config.stems), self.config.channels
         outputs = stems * channels
         flat = torch.tanh(self.head(self.head_norm(x))).reshape(self.config.band_count, rows, -1)
-        logits, start = [], 0
+        owners = None if patterns is None else self.pattern_head(flat).reshape(-1, rows, outputs, self.config.patterns)
+        logits, start, low = [], 0, 0
         for (count, bins), weight, bias in zip(self.config.bands, self.decoders, self.decoder_biases, strict=True):
             part = torch.baddbmm(bias.to(flat.dtype), flat[start : start + count], weight.to(flat.dtype))
-            part = part.reshape(count, rows, outputs, bins).permute(1, 2, 0, 3)
-            logits.append(part.reshape(rows, outputs, count * bins))
-            start += count
+            part = part.reshape(count, rows, outputs, bins)
+            if owners is not None and patterns is not None:
+                own = patterns[:, :, low : low + count * bins].reshape(rows, -1, count, bins).permute(2, 0, 1, 3)
+                part = part + torch.matmul(owners[start : start + count], own)
+            logits.append(part.permute(1, 2, 0, 3).reshape(rows, outputs, count * bins))
+            start, low = start + count, low + count * bins
         return torch.softmax(torch.cat(logits, 2).reshape(batch, frames, stems, channels, -1).float(), 2)
+
+
+def _per_band(x: Tensor, bands: tuple[tuple[int, int], ...], weights: nn.ParameterList) -> list[Tensor]:
+    """Map `[rows, bins, features]` by one matrix per band; per run of equal bands `[count, rows, width]`."""
+    rows, _, features = x.shape
+    mapped, start = [], 0
+    for (count, bins), weight in zip(bands, weights, strict=True):
+        part = x[:, start : start + count * bins].reshape(rows, count, bins * features)
+        mapped.append(torch.bmm(part.transpose(0, 1), weight.to(part.dtype)))
+        start += count * bins
+    return mapped

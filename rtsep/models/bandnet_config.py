@@ -13,7 +13,8 @@ class BandNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `bands` lists runs of equally wide bands from 0 Hz upwards as `(count, bins)`. Bins above the last band (the Nyquist bin
     and what little is left) go to the stem `other` unmasked. `exchange_groups` divides the features into groups whose bands talk
-    to each other by weights of their own; more groups know more and compute the same.
+    to each other by weights of their own; more groups know more and compute the same. `patterns` is the number of filters that
+    look at neighbouring bins in the same way everywhere in the spectrum; 0 does without.
 
     Worked example: window 2048, hop 512, synthesis 1024 at 44.1 kHz have 1025 bins of 21.5 Hz and 23.2 ms algorithmic latency.
     """
@@ -27,6 +28,7 @@ class BandNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     hidden: int = 96
     blocks: int = 4
     exchange_groups: int = 1
+    patterns: int = 0
     stems: tuple[str, ...] = STEMS
     channels: int = 2
 

@@ -81,7 +81,11 @@ def fitted_bins(weights: dict[str, Tensor], old: BandNetConfig, new: BandNetConf
         shape = config.width, config.hidden, config.blocks, config.stems, config.channels, config.rate
         return config.window * factor, bands, shape
 
-    if in_common(old, longer) != in_common(new, shorter) or old.exchange_groups not in (1, new.exchange_groups):
+    if (
+        in_common(old, longer) != in_common(new, shorter)
+        or old.exchange_groups not in (1, new.exchange_groups)
+        or old.patterns not in (0, new.patterns)
+    ):
         raise WeightsError(
             "A run can start from a network of the same width, hidden size, blocks and bands in Hz whose window is the "
             "same or a whole number of times longer or shorter, and in which exchange_groups is the same or 1. Bands "
@@ -90,8 +94,10 @@ def fitted_bins(weights: dict[str, Tensor], old: BandNetConfig, new: BandNetConf
     outputs = len(old.stems) * old.channels
     fitted = {name: value.clone() for name, value in weights.items() if old.window == new.window or name not in CALIBRATION}
     for index, (count, bins) in enumerate(old.bands):
-        encoder = weights[f"encoders.{index}"].reshape(count, bins // shorter, shorter, FEATURES, -1).sum(2) / longer
-        fitted[f"encoders.{index}"] = encoder.repeat_interleave(longer, 1).flatten(1, 2)
+        for name, features in ((f"encoders.{index}", FEATURES), (f"pattern_encoders.{index}", old.patterns)):
+            if features:
+                encoder = weights[name].reshape(count, bins // shorter, shorter, features, -1).sum(2) / longer
+                fitted[name] = encoder.repeat_interleave(longer, 1).flatten(1, 2)
         for name in (f"decoders.{index}", f"decoder_biases.{index}"):
             decoder = weights[name].reshape(count, -1, outputs, bins // shorter, shorter).mean(-1)
             fitted[name] = decoder.repeat_interleave(longer, 3).flatten(2)

@@ -26,7 +26,9 @@ from rtsep.stems import STEMS
 from rtsep.training.separation import separate_song
 from rtsep.training.stft import LowDelayStft
 
-CONFIG = BandNetConfig(window=256, hop=64, synthesis=128, bands=((8, 4), (6, 14)), width=12, hidden=16, blocks=2)
+CONFIG = BandNetConfig(
+    window=256, hop=64, synthesis=128, bands=((8, 4), (6, 14)), width=12, hidden=16, blocks=2, exchange_groups=3, patterns=5
+)
 SPEC = SeparatorSpec(
     name="small", tier="test", rate=44100, hop=64, stems=STEMS, latency_terms=latency_terms(CONFIG), licence="none"
 )
@@ -39,6 +41,8 @@ def net() -> BandNet:
     with torch.no_grad():
         for weight in made.decoders:
             weight.mul_(6.0)
+        for weight in (*made.pattern_encoders, made.pattern_head.weight):  # these begin at zero
+            weight.copy_(torch.randn_like(weight))
         for parameter in made.parameters():
             parameter.copy_(parameter.half().float())
     return made.eval()

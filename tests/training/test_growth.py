@@ -8,7 +8,7 @@ import torch
 from msgspec.structs import replace
 
 from rtsep.errors import ConfigError, WeightsError
-from rtsep.models.bandnet import BandNet
+from rtsep.models.bandnet import FEATURES, BandNet, Patterns
 from rtsep.models.bandnet_config import BandNetConfig
 from rtsep.training.corpus import Corpus
 from rtsep.training.growth import Learnt, fitted_bins
@@ -56,6 +56,28 @@ def test_bands_that_had_the_same_weights_begin_alike_in_groups_and_then_differ()
     masks.square().sum().backward()
     steps = [block.band_in.weight.grad for block in grouped.stack]
     assert all(float(step.std(0).min()) > 0.0 for step in steps)
+
+
+def test_a_network_that_gets_patterns_goes_on_from_where_it_was_and_learns_all_of_them() -> None:
+    torch.manual_seed(5)
+    config = replace(COARSE, patterns=3)
+    plain, seeing = BandNet(COARSE), BandNet(config)
+    seeing.load_state_dict(fitted_bins(plain.state_dict(), COARSE, config), strict=False)
+    spectrum = torch.randn(1, 3, 2, COARSE.bins, 2)
+    masks, _ = seeing(spectrum, seeing.init_state())
+    assert torch.allclose(masks, plain(spectrum, plain.init_state())[0], atol=1e-6)
+    masks.square().sum().backward()
+    for weight in (*seeing.pattern_encoders, seeing.pattern_head.weight):
+        assert weight.grad is not None
+        assert weight.grad.abs().max() > 0
+
+
+def test_patterns_move_along_with_the_spectrum() -> None:
+    torch.manual_seed(6)
+    patterns = Patterns(4)
+    features = torch.randn(2, FEATURES, 200)
+    moved = patterns(features.roll(7, 2))
+    assert torch.allclose(moved[..., 50:150], patterns(features).roll(7, 2)[..., 50:150], atol=1e-5)
 
 
 def test_weights_of_one_norm_for_all_bands_are_still_read() -> None:
