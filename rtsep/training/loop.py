@@ -170,10 +170,10 @@ class Trainer:
         return row, figures[-2]
 
     def _update_average(self) -> None:
-        # Early on the average follows fast, or it would hold the random start for thousands of steps.
+        # Early on it is an average of the last third of the run, or it would hold the start for thousands of steps.
         training = self.recipe.training
         longest = training.decay_average if is_decaying(training, self.step) else training.average
-        keep = min(longest, (1.0 + self.step) / (10.0 + self.step))
+        keep = min(longest, (1.0 + self.step) / (4.0 + self.step))
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(value, 1.0 - keep)

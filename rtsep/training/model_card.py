@@ -37,6 +37,7 @@ def collect_facts(saved: Checkpoint, run: Path) -> dict[str, Any]:
         "training": {
             "updates": saved.step,
             "began_with": saved.began_with,
+            "teacher": f"{recipe.teacher.model} {recipe.teacher.tier}" if recipe.teacher.share else "",
             "core_hours": round(saved.core_seconds / 3600.0, 2),
             "hours_heard": round(saved.audio_seconds / 3600.0, 2),
             "data_sha256": starts[-1]["data_sha256"],
@@ -51,6 +52,8 @@ def render_card(config: BandNetConfig, facts: dict[str, Any]) -> str:
     """Return the model card as Markdown."""
     training, scores = facts["training"], facts["scores"]
     origin = f"It began with the weights of {training['began_with']}, whose hours count.\n  " if training["began_with"] else ""
+    if training.get("teacher"):
+        origin += f"Beside the true vocals it learnt what {training['teacher']} takes for vocals.\n  "
     softened = ""
     if found := training.get("calibration"):
         rows = ";\n  ".join(f"{name} {', '.join(f'{value:+.2f}' for value in found[name])}" for name in STEMS)
