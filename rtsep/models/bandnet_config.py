@@ -38,6 +38,8 @@ class BandNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ConfigError(f"The bands cover {self.masked_bins} bins but a window of {self.window} has {self.bins}.")
         if self.exchange_groups < 1 or self.width % self.exchange_groups:
             raise ConfigError(f"exchange_groups must divide the width, {self.width}; given {self.exchange_groups}.")
+        if self.patterns < 0:
+            raise ConfigError(f"patterns is a number of filters, 0 or more; given {self.patterns}.")
         if self.synthesis != 2 * self.hop or self.window < self.synthesis:
             raise ConfigError(
                 f"synthesis must be twice the hop and no longer than the window; given window {self.window}, "

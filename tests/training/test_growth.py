@@ -99,6 +99,14 @@ def test_groups_must_divide_the_width() -> None:
             replace(COARSE, exchange_groups=groups)
 
 
+def test_a_number_of_patterns_is_not_negative_and_patterns_do_not_go_away() -> None:
+    with pytest.raises(ConfigError, match="patterns is a number of filters, 0 or more; given -1"):
+        replace(COARSE, patterns=-1)
+    seeing = replace(COARSE, patterns=3)
+    with pytest.raises(WeightsError, match="patterns the same or 0"):
+        fitted_bins(BandNet(seeing).state_dict(), seeing, COARSE)
+
+
 def test_what_is_not_the_same_network_at_a_finer_resolution_is_refused() -> None:
     for other in (replace(FINE, width=16), replace(FINE, blocks=3), replace(FINE, bands=((8, 8), (8, 16), (5, 32)))):
         with pytest.raises(WeightsError, match="bands in Hz"):
