@@ -66,8 +66,8 @@ def fitted_bins(weights: dict[str, Tensor], old: BandNetConfig, new: BandNetConf
     Args:
         weights: `state_dict` of a network of `old`.
         old: its configuration.
-        new: the same bands in Hz, width, hidden size and number of blocks. More groups of features than in `old` begin alike, patterns that it
-            lacks at nothing.
+        new: the same bands in Hz, width, hidden size and number of blocks. More groups of features than in `old` begin alike;
+            patterns that `old` lacks say nothing at first.
 
     Returns:
         A `state_dict` for `new`, without the calibration of the inputs unless the windows are the same.
@@ -88,9 +88,9 @@ def fitted_bins(weights: dict[str, Tensor], old: BandNetConfig, new: BandNetConf
         or old.patterns not in (0, new.patterns)
     ):
         raise WeightsError(
-            "A run can start from a network of the same width, hidden size, blocks and bands in Hz whose window is the "
-            "same or a whole number of times longer or shorter, in which exchange_groups is the same or 1, and patterns the same or 0. Bands "
-            f"{new.bands} at window {new.window} do not follow from {old.bands} at {old.window}."
+            "A run can start from a network of the same width, hidden size, blocks and bands in Hz whose window is the same or a "
+            "whole number of times longer or shorter, in which exchange_groups is the same or 1, and patterns the same or 0. "
+            f"Bands {new.bands} at window {new.window} do not follow from {old.bands} at {old.window}."
         )
     outputs = len(old.stems) * old.channels
     fitted = {name: value.clone() for name, value in weights.items() if old.window == new.window or name not in CALIBRATION}
