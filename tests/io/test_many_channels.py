@@ -53,7 +53,7 @@ def test_each_stem_leaves_on_the_pair_that_it_was_given_after_the_printed_latenc
         backend.start(engine)
         inputs = [f"PortAudio:in_{k}" for k in range(len(signal))]
         with probe(signal, inputs=inputs, outputs=[f"PortAudio:out_{k}" for k in range(last)]) as it:
-            out = it.run(RATE, freewheel=False)
+            out = it.run(RATE)
         latency = engine.latency.frames
     finally:
         backend.stop()
@@ -62,6 +62,4 @@ def test_each_stem_leaves_on_the_pair_that_it_was_given_after_the_printed_latenc
     for name, pair in sinks.items():
         for side, sink in enumerate(pair):
             expected[sink - 1, latency:] = MIX[name] * signal[sources[min(side, len(sources) - 1)], : RATE - latency]
-    there = ~np.isnan(out).any(axis=0)
-    assert there.mean() > 0.5
-    assert np.array_equal(out[:, there], expected[:, there])
+    assert np.array_equal(out, expected)

@@ -78,11 +78,11 @@ def on_portaudio(server: StartServer) -> Iterator[tuple[Engine, PortAudioBackend
     """An engine in a PortAudio stream on a JACK server's `system` device."""
     server(period=PERIOD, rate=RATE)
     backend = PortAudioBackend("system", "system")
-    engine = Engine(backend.open(), model="passthrough", realtime=False)
-    backend.start(engine)
+    engine = Engine(backend.open(), model="passthrough", freewheel=True)  # a late hop is waited for, so there is no dry sound
     engine.start()
     try:
         assert engine.supervisor.wait_until_running(LIMIT_S), engine.supervisor.reason
+        backend.start(engine)
         yield engine, backend
     finally:
         backend.stop()
@@ -104,12 +104,10 @@ def test_a_portaudio_stream_is_exact_to_the_last_bit_after_the_declared_latency(
     engine, _ = on_portaudio
     signal = (0.2 * np.random.default_rng(6).standard_normal((2, 2 * RATE))).astype(np.float32)
     with probe(signal, inputs=["PortAudio:in_0", "PortAudio:in_1"], outputs=["PortAudio:out_0", "PortAudio:out_1"]) as it:
-        heard = it.run(signal.shape[1], freewheel=False)
+        heard = it.run(signal.shape[1])
     latency = engine.latency.frames
-    missing = np.isnan(heard).any(axis=0)
     late = np.concatenate([np.zeros((2, latency), np.float32), signal], axis=1)[:, : heard.shape[1]]
-    assert np.array_equal(heard[:, ~missing], late[:, ~missing])
-    assert missing.sum() < missing.size / 2
+    assert np.array_equal(heard, late)
 
 
 @pytest.mark.jack
