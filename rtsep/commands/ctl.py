@@ -8,7 +8,7 @@ rtsep ctl solo drums                   solo one stem and no other
 rtsep ctl snapshot store verse         keep where everything stands; also: recall, delete, list, export, import
 rtsep ctl snapshot recall verse --over 4
 rtsep ctl model                        models and tiers there are, and the present one
-rtsep ctl model cascade 81ms           go on with another while audio goes on; without a tier, its default; a tier alone is one
+rtsep ctl model cascade 70ms           go on with another while audio goes on; without a tier, its default; a tier alone is one
                                        of the same model
 rtsep ctl record on                    record mix, stems and input; off ends it
 rtsep ctl clear                        let go of the clip latch

@@ -26,7 +26,7 @@ SNAPSHOT = "snapshot."
 """A binding to this and a name recalls a snapshot."""
 
 MODEL = "model."
-"""A binding to this, a model and perhaps a tier (`model.cascade.81ms`) changes over to it."""
+"""A binding to this, a model and perhaps a tier (`model.cascade.70ms`) changes over to it."""
 
 _WISHES = (SNAPSHOT, MODEL)
 _GAIN_RANGE_DB = (-60.0, 6.0)

@@ -1,12 +1,17 @@
 """Two nets side by side on one transform: Spleeter says what is sung, our own net divides the rest.
 
-Both hear the mix at the same time and mask the low-delay STFT of our own net, so the latency is that net's alone, where the
-latencies of nets in a row add up. In every bin the vocals get a mean of what both nets give them; what is left goes to drums,
-bass and other in the proportions of our own net. Above 11 kHz, where Spleeter sees nothing, our own net is alone. The masks of a
-bin add up to one, hence the stems to the delayed input.
+Both hear the mix at the same time and mask the low-delay STFT of our own net, so the latencies of the nets do not add up. In
+every bin the vocals get a mean of what both nets give them; what is left goes to drums, bass and other in the proportions of our
+own net. Above 11 kHz, where Spleeter sees nothing, our own net is alone. The masks of a bin add up to one, hence the stems to the
+delayed input.
 
 Spleeter looks at 4096 frames every 1024, whatever the hop. A net with hops of 512 frames uses each of its masks twice, the second
-time 12 ms old, and every second hop takes longer to compute.
+time 12 ms old, and every second hop takes longer to compute. With hops of 1024, Spleeter may run at every E-th transform only and
+give masks for the newest N of them. The oldest E of these are used, which have heard N - E transforms beyond their own; the
+spectra and our own masks wait for them.
+
+Worked example: N = 4, E = 2, hops of 1024, synthesis windows of 2048. A step takes 2048 frames and uses the masks of the two
+transforms before them; the latency is 1024 + 2048 frames, heard after 5120 = 116 ms at 44.1 kHz.
 """
 
 from __future__ import annotations
@@ -34,14 +39,14 @@ def share_out(masks: Masks, sung: Magnitudes) -> Masks:
     """Masks of both nets as one.
 
     Args:
-        masks: of our own net, `[4, channels, bins]`, vocals first, other last, adding up to one.
-        sung: Spleeter's mask of the vocals, `[channels, seen]` for the lowest `seen <= bins` bins.
+        masks: of our own net, `[4, ..., bins]`, vocals first, other last, adding up to one.
+        sung: Spleeter's mask of the vocals, `[..., seen]` for the lowest `seen <= bins` bins.
 
     Returns:
-        `[4, channels, bins]`, adding up to one.
+        `[4, ..., bins]`, adding up to one.
     """
-    vocals, seen = masks[0].copy(), sung.shape[1]
-    vocals[:, :seen] += np.float32(1.0 - OWN_SHARE) * (sung - vocals[:, :seen])
+    vocals, seen = masks[0].copy(), sung.shape[-1]
+    vocals[..., :seen] += np.float32(1.0 - OWN_SHARE) * (sung - vocals[..., :seen])
     shared: Masks = masks * ((1.0 - vocals) / np.maximum(masks[1:].sum(0), np.float32(1e-9)))
     shared[0] = vocals
     shared[-1] = 1.0 - shared[:-1].sum(0)
@@ -52,12 +57,15 @@ class SideBySide:
     """A `Separator` of vocals, drums, bass and other."""
 
     def __init__(self, window: SpleeterWindow, net: FrameNet, config: BandNetConfig, spec: SeparatorSpec) -> None:
-        """Take Spleeter, one transform at a time, and our own net with its configuration, whose hop divides 1024 frames."""
+        """Take Spleeter, our own net with its configuration, and what both promise together (`rtsep.models.cascade.describe`)."""
         self.spec = spec
         self._window, self._net, self._config = window, net, config
         self._stft = StreamingStft(low_delay_pair(config.window, config.hop, config.synthesis))
         self._covered = config.masked_bins
         self._coarser = FFT // config.window
+        self._transforms = spec.hop // config.hop
+        self._every = max(1, spec.hop // HOP)
+        self._waiting = (spec.latency - config.latency) // HOP
 
     def init_state(self) -> State:
         """Return the memory of a stream that has heard only silence."""
@@ -66,25 +74,41 @@ class SideBySide:
         return memory | {
             "hidden": np.zeros((config.blocks, config.band_count, config.hidden), np.float32),
             "spleeter": self._window.init_state(),
-            "heard": np.zeros((config.channels, FFT), np.float32),
-            "sung": np.zeros((config.channels, BINS), np.float32),
+            "heard": np.zeros((config.channels, FFT + (self._every - 1) * HOP), np.float32),
+            "sung": np.zeros((config.channels, self._every, BINS), np.float32),
             "until_next": 0,
+            "spectra": np.zeros((config.channels, self._waiting, self._stft.bins), np.complex64),
+            "masks": np.zeros((len(config.stems), config.channels, self._waiting, self._covered), np.float32),
         }
 
     def step(self, mix: Audio, state: State) -> Audio:
         """Separate one hop, see `Separator.step`."""
-        heard, hop, covered = state["heard"], self.spec.hop, self._covered
-        heard[:, :-hop] = heard[:, hop:]
-        heard[:, -hop:] = mix
+        self._listen(mix, state)
+        spectra, masks = self._divide(mix, state)
+        stems = np.zeros((len(masks), *spectra.shape), np.complex64)
+        stems[..., : self._covered] = share_out(masks, state["sung"][..., :: self._coarser]) * spectra[..., : self._covered]
+        stems[-1, ..., self._covered :] = spectra[..., self._covered :]
+        return self._stft.synthesise(stems, state)
+
+    def _listen(self, mix: Audio, state: State) -> None:
+        """Ask Spleeter for masks of vocals when it is its turn: `state["sung"]`, `[channels, every, BINS]`."""
+        heard = state["heard"]
+        heard[:, : -self.spec.hop] = heard[:, self.spec.hop :]
+        heard[:, -self.spec.hop :] = mix
         if not state["until_next"]:
             # Broken input passes with the mix and is gone with its window; the past that Spleeter keeps would hold it for longer.
             sound = heard if np.isfinite(heard).all() else np.zeros_like(heard)
-            state["sung"] = self._window.masks(sound, state["spleeter"])[:, 0].copy()
-            state["until_next"] = HOP
-        state["until_next"] -= hop
-        spectrum = self._stft.analyse(mix, state)
-        masks, state["hidden"] = masks_of_frame(self._net, spectrum[:, 0], state["hidden"])
-        stems = np.zeros((len(self._config.stems), *spectrum.shape), np.complex64)
-        stems[..., 0, :covered] = share_out(masks, state["sung"][:, :: self._coarser]) * spectrum[:, 0, :covered]
-        stems[-1, ..., covered:] = spectrum[..., covered:]
-        return self._stft.synthesise(stems, state)
+            state["sung"] = self._window.masks(sound, state["spleeter"])[:, : self._every].copy()
+            state["until_next"] = self._every * HOP
+        state["until_next"] -= self.spec.hop
+
+    def _divide(self, mix: Audio, state: State) -> tuple[NDArray[np.complex64], Masks]:
+        """Return spectra `[channels, transforms, bins]` whose turn it is, and our own masks for them; newer ones wait."""
+        spectra = self._stft.analyse(mix, state)
+        masks = np.empty((len(self._config.stems), len(mix), self._transforms, self._covered), np.float32)
+        for index in range(self._transforms):
+            masks[:, :, index], state["hidden"] = masks_of_frame(self._net, spectra[:, index], state["hidden"])
+        if self._waiting:
+            spectra, masks = np.concatenate((state["spectra"], spectra), 1), np.concatenate((state["masks"], masks), 2)
+            state["spectra"], state["masks"] = spectra[:, self._transforms :], masks[:, :, self._transforms :]
+        return spectra[:, : self._transforms], masks[:, :, : self._transforms]

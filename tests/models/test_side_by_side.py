@@ -1,20 +1,23 @@
-"""Side by side, both nets mask one transform: one latency, masks that add up, proportions that are kept."""
+"""Side by side, both nets mask one transform: one latency, masks that add up, kept proportions, a future that is waited for."""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from rtsep.dsp.stft import overlap_add, spectra
+from rtsep.dsp.windows import low_delay_pair
 from rtsep.errors import ConfigError
-from rtsep.models import registry
+from rtsep.models import bandnet_loader, registry, spleeter
+from rtsep.models.bandnet_stream import masks_of_frame
 from rtsep.models.card import ModelCard, TierCard
 from rtsep.models.cascade import describe
 from rtsep.models.separator import Separator
 from rtsep.models.side_by_side import OWN_SHARE, share_out
-from rtsep.models.spleeter_shape import BINS
+from rtsep.models.spleeter_shape import BINS, FFT, HOP
 from rtsep.stems import STEMS
 from tests.models import contract
 
@@ -28,7 +31,7 @@ def random_masks(sharpness: float) -> NDArray[np.float32]:
     return (powers / powers.sum(0)).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=["23ms", "46ms"])
+@pytest.fixture(scope="module", params=["23ms", "46ms", "116ms"])
 def tier(request: pytest.FixtureRequest) -> Separator:
     return cast(Separator, registry.load(MODEL, request.param, runtime="onnx"))
 
@@ -49,10 +52,49 @@ def test_vocals_are_a_weighted_mean_and_the_rest_keeps_its_proportions() -> None
     assert np.allclose(shared[..., BINS:], masks[..., BINS:], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["23ms", "46ms"])
-def test_the_latency_is_that_of_our_own_net(name: str) -> None:
-    spec, own = registry.describe(MODEL, name), registry.describe("bandnet", name)
-    assert (spec.latency, spec.hop, spec.stems) == (own.latency, own.hop, STEMS)
+@pytest.mark.parametrize(
+    ("name", "hop", "look_ahead", "ms"),
+    [
+        ("23ms", 512, 0, 23.2),
+        ("46ms", 1024, 0, 46.4),
+        ("70ms", 2048, 0, 69.7),
+        ("116ms", 2048, 2048, 116.1),
+        ("395ms", 4096, 12288, 394.7),
+    ],
+)
+def test_the_latency_is_that_of_our_own_net_and_the_look_ahead(name: str, hop: int, look_ahead: int, ms: float) -> None:
+    spec, own = registry.describe(MODEL, name), registry.describe("bandnet", "23ms" if name == "23ms" else "46ms")
+    assert (spec.hop, spec.latency, spec.stems) == (hop, own.latency + look_ahead, STEMS)
+    assert 1000 * spec.algorithmic_latency / spec.rate == pytest.approx(ms, abs=0.05)
+
+
+@pytest.mark.parametrize(("name", "first", "every", "given"), [("70ms", "70ms", 2, 2), ("116ms", "116ms", 2, 4)])
+def test_the_masks_of_a_transform_are_those_of_both_nets_for_that_transform(
+    name: str, first: str, every: int, given: int
+) -> None:
+    separator = cast(Separator, registry.load(MODEL, name, runtime="onnx"))
+    mix = contract.noise(separator, 6)
+    window = spleeter.open_window(*registry.find("spleeter-2stems", first), "onnx")
+    net, config = bandnet_loader.open_frames(registry.find("bandnet", "46ms")[1], "onnx")
+    pair = low_delay_pair(config.window, config.hop, config.synthesis)
+    signal = np.pad(mix, ((0, 0), (FFT - HOP, 0)))
+    transforms = spectra(signal, pair.analysis, HOP)
+    count = transforms.shape[1]
+    hidden, own = np.zeros((config.blocks, config.band_count, config.hidden), np.float32), []
+    for index in range(count):
+        masks, hidden = masks_of_frame(net, transforms[:, index], hidden)
+        own.append(masks.copy())
+    state, masked = window.init_state(), np.zeros((len(STEMS), *transforms.shape), np.complex64)
+    for end in range(every, count + 1, every):
+        sung = window.masks(np.ascontiguousarray(signal[:, (end - every) * HOP : (end - 1) * HOP + FFT]), state)
+        for index in range(end - given, end - given + every):
+            if index >= 0:
+                covered = transforms[:, index, : config.masked_bins]
+                masked[:, :, index, : config.masked_bins] = share_out(own[index], sung[:, index - end]) * covered
+                masked[-1, :, index, config.masked_bins :] = transforms[:, index, config.masked_bins :]
+    wanted = overlap_add(masked, pair)[..., pair.latency :]
+    late = separator.spec.latency
+    assert np.abs(contract.run(separator, mix)[..., late:] - wanted[..., : mix.shape[1] - late]).max() < 1e-6
 
 
 def test_both_runtimes_play_the_same(tier: Separator) -> None:
@@ -62,11 +104,11 @@ def test_both_runtimes_play_the_same(tier: Separator) -> None:
 
 
 def test_broken_input_is_gone_with_its_window(tier: Separator) -> None:
-    mix = contract.noise(tier, 8192 // tier.spec.hop)
+    mix = contract.noise(tier, 10240 // tier.spec.hop)
     mix[:, 2048:2057] = np.nan
     stems = contract.run(tier, mix)
     assert np.isnan(stems).any()
-    assert np.isfinite(stems[..., 7168:]).all()
+    assert np.isfinite(stems[..., 6144 + tier.spec.latency :]).all()
 
 
 def test_every_mask_of_spleeter_serves_two_hops_of_half_its_own() -> None:
@@ -82,9 +124,17 @@ def test_every_mask_of_spleeter_serves_two_hops_of_half_its_own() -> None:
     assert not np.array_equal(masks[3], masks[4])
 
 
-def test_a_tier_that_takes_several_transforms_at_once_has_no_place_beside_another_net() -> None:
-    settings = {"first": ["spleeter-2stems", "70ms"], "second": ["bandnet", "23ms"], "together": True}
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"first": ["passthrough", "12ms"], "second": ["bandnet", "46ms"]}, "vocals and other"),
+        ({"first": ["spleeter-2stems", "70ms"], "second": ["bandnet", "23ms"], "every": 2}, "beside hops of 512"),
+        ({"first": ["spleeter-2stems", "70ms"], "second": ["bandnet", "46ms"], "every": 3}, "1 to 2 can be"),
+        ({"first": ["spleeter-2stems", "70ms"], "second": ["bandnet", "46ms"], "every": 0}, "every"),
+    ],
+)
+def test_models_that_do_not_fit_are_refused(settings: dict[str, Any], words: str) -> None:
     wrong = TierCard("wrong", "", settings=settings)
     card = ModelCard("cascade", "", "", "", "rtsep.models.cascade", 44100, STEMS, "wrong", "wrong", (wrong,))
-    with pytest.raises(ConfigError, match="at every transform"):
+    with pytest.raises(ConfigError, match=words):
         describe(card, wrong)
