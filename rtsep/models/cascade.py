@@ -7,8 +7,6 @@ no resynthesis, and the time saved is better spent on a look-ahead for the vocal
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
 
 from rtsep.errors import ConfigError
@@ -24,14 +22,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a tier of the card may say.
 
     Attributes:
-        first: model and tier of Spleeter; the tier says how many of the newest transforms it gives masks for.
+        first: model and tier of Spleeter; the tier says how often it runs and how far it looks ahead.
         second: those of our own net.
-        every: transforms between two runs of Spleeter; it looks ahead by the rest of those it gives masks for.
     """
 
     first: tuple[str, str]
     second: tuple[str, str]
-    every: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
 def describe(card: ModelCard, tier: TierCard) -> SeparatorSpec:
@@ -45,20 +41,20 @@ def describe(card: ModelCard, tier: TierCard) -> SeparatorSpec:
     where = f'Tier "{tier.name}" of {card.name}'
     if first.rate != second.rate or set(first.stems) != {"vocals", "other"} or second.stems != STEMS:
         raise ConfigError(f"{where}: the first model must give vocals and other, and the second all four stems at the same rate.")
-    masks = first.hop // HOP
-    if settings.every > masks or (second.hop != HOP if masks > 1 else HOP % second.hop):
+    slide = registry.find(*settings.first)[1].read(spleeter.Settings).slide
+    every = slide.hop // HOP
+    if second.hop != HOP if every > 1 or slide.lookahead else HOP % second.hop:
         raise ConfigError(
-            f"{where}: Spleeter gives masks for {masks} transforms of {HOP} frames at once and is asked every {settings.every} "
-            f"(1 to {masks} can be), beside hops of {second.hop} ({HOP}, or a part of it if it gives one at a time)."
+            f"{where}: hops of {second.hop} frames do not fit beside {every} masks of Spleeter per run; "
+            f"{HOP} do, or a part of it beside one mask without look-ahead."
         )
-    look_ahead = (masks - settings.every) * HOP
     return SeparatorSpec(
         name=card.name,
         tier=tier.name,
         rate=second.rate,
-        hop=second.hop * settings.every,
+        hop=second.hop * every,
         stems=STEMS,
-        latency_terms=(*second.latency_terms, *([LatencyTerm("look-ahead", look_ahead)] if look_ahead else [])),
+        latency_terms=(*second.latency_terms, *([LatencyTerm("look-ahead", slide.lookahead)] if slide.lookahead else [])),
         licence=card.licence,
         weights_sha256=f"{first.weights_sha256}+{second.weights_sha256}",
         channels=second.channels,

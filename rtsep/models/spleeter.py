@@ -1,6 +1,6 @@
 """Spleeter 2 stems, pretrained: from its card to a live separator or one for whole files.
 
-A tier says how often the nets run, whether both run, and how long the synthesis window is; `spleeter_stream` and
+A tier says how often the nets run, whether both run, how far they look ahead, and how long the synthesis window is; `spleeter_stream` and
 `spleeter_file` say what is done with that. Nothing here imports torch or ONNX Runtime before a net is opened.
 """
 
@@ -30,13 +30,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         both: ask the accompaniment net too.
         synthesis: frames of the synthesis window, 4096 (Hann) or 1025 to 2048 (low delay).
-        newest: transforms decoded per evaluation; a live tier's hop is as many times 1024 frames. None: all.
-        context: transforms the nets see at once, a multiple of 64.
+        newest: transforms that are heard but not yet given out when the nets run. None: all.
+        every: transforms per run; a live tier's hop is as many times 1024 frames, and it looks ahead by the rest of `newest`.
+            None: as many as `newest`.
+        mirrored: transforms mirrored where the music ends, in place of the future.
+        context: transforms the nets see at once, mirrored ones included, a multiple of 64.
     """
 
     both: bool
     synthesis: int
     newest: int | None = None
+    every: int | None = None
+    mirrored: int = 0
     context: int = 64
 
     @property
@@ -47,25 +52,29 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def slide(self) -> Slide:
         """The samples behind the newest transforms."""
-        hop = (self.newest or self.context) * HOP
-        return Slide(context=FFT - self.synthesis, hop=hop, fade=self.synthesis - HOP)
+        newest = self.newest or self.context
+        every = self.every or newest
+        return Slide(context=FFT - self.synthesis, hop=every * HOP, lookahead=(newest - every) * HOP, fade=self.synthesis - HOP)
 
     @property
     def shape(self) -> Shape:
         """What the nets must be able to do."""
-        return Shape(both=self.both, frames=self.context if self.newest else None, newest=self.newest)
+        if not self.newest:
+            return Shape(both=self.both, frames=None, newest=None)
+        return Shape(both=self.both, frames=self.context, newest=self.newest + self.mirrored)
 
 
 def describe(card: ModelCard, tier: TierCard) -> SeparatorSpec:
     """Return what a tier promises."""
     slide = tier.read(Settings).slide
+    terms = (LatencyTerm("synthesis window", slide.fade), LatencyTerm("look-ahead", slide.lookahead))
     return SeparatorSpec(
         name=card.name,
         tier=tier.name,
         rate=card.rate,
         hop=slide.hop,
         stems=card.stems,
-        latency_terms=() if tier.whole_file else (LatencyTerm("synthesis window", slide.fade),),
+        latency_terms=() if tier.whole_file else tuple(term for term in terms if term.frames),
         licence=card.licence,
         weights_sha256=spleeter_weights.fingerprint(card),
     )
@@ -90,7 +99,15 @@ def open_window(card: ModelCard, tier: TierCard, runtime: str) -> SpleeterWindow
         WeightsError: the weights are absent or damaged.
     """
     settings = tier.read(Settings)
-    return SpleeterWindow(_open_net(card, settings.shape, choose(runtime)), settings.pair, settings.context)
+    slide = settings.slide
+    return SpleeterWindow(
+        _open_net(card, settings.shape, choose(runtime)),
+        settings.pair,
+        context=settings.context,
+        mirrored=settings.mirrored,
+        newest=(slide.hop + slide.lookahead) // HOP,
+        every=slide.hop // HOP,
+    )
 
 
 def prepare(card: ModelCard, *, progress: weights.Progress, download: bool = False, force: bool = False) -> None:

@@ -1,9 +1,14 @@
 """Spleeter for one window of a stream: masks for the newest transforms, nothing of the future.
 
-The nets see the magnitudes of the newest 64 transforms; a longer past gains less than 0.1 dB for its price. Only
-the masks of the newest few are decoded. Masks come from Hann transforms, as the nets were trained, but are applied
+The nets see the magnitudes of 64 transforms; a longer past gains less than 0.1 dB for its price. Only the masks of
+the newest few are decoded. Masks come from Hann transforms, as the nets were trained, but are applied
 to transforms with a short synthesis window, which is what sets the latency. Above 11 kHz the nets see nothing and
 the vocals get nothing.
+
+Where the music ends, here and now, the nets' convolutions find zeros, which no music sounds like. Eight transforms
+mirrored at that end (a b c becomes a b c c b a) are a better guess of what comes next, for 5 % more work: +0.4 dB of
+vocals with up to three transforms of look-ahead, nothing from ten on (`tools/training/README.md`). A run may give the
+masks of fewer transforms than the look-ahead holds back: then the oldest of the newest few are used.
 
 At the start of a stream there is no past. Silence in its place is what the nets understand least, so what was
 heard is mirrored at its beginning, again and again, until it fills the window. Measured over the first 6 s of a
@@ -35,43 +40,59 @@ class SpleeterWindow:
 
     tapered = True
 
-    def __init__(self, net: Net, pair: WindowPair, context: int) -> None:
+    def __init__(self, net: Net, pair: WindowPair, *, context: int, mirrored: int, newest: int, every: int) -> None:
         """Take the parts.
 
         Args:
-            net: magnitudes `[1, 2, context, BINS]` to vocal masks of the newest transforms, `[1, 2, n, BINS]`.
+            net: magnitudes `[1, 2, context, BINS]` to vocal masks of the last `newest + mirrored`, `[1, 2, n, BINS]`.
             pair: windows that carry the audio.
             context: transforms the net sees.
+            mirrored: how many of them are the newest once more, mirrored.
+            newest: transforms that are heard but not yet given out, with those of a run.
+            every: transforms per run; the masks of the oldest of the newest are given out.
         """
-        self._net = net
-        self._pair = pair
-        self._context = context
+        self._net, self._pair = net, pair
+        self._context, self._mirrored = context, mirrored
+        self._newest, self.every = newest, every
 
     def init_state(self) -> State:
         """Return the magnitudes of the past, which of them hold sound, the level, and room for the net's input."""
-        size = (CHANNELS, self._context, BINS)
+        past = self._context - self._mirrored
         return {
-            "magnitudes": np.zeros(size, np.float32),
-            "sounding": np.zeros(self._context, bool),
+            "magnitudes": np.zeros((CHANNELS, past, BINS), np.float32),
+            "sounding": np.zeros(past, bool),
             "level": init_level(),
-            "input": np.zeros((1, *size), np.float32),
+            "input": np.zeros((1, CHANNELS, self._context, BINS), np.float32),
         }
 
     def estimate(self, window: Audio, state: State) -> Audio:
         """Return `[1, channels, fade + hop]` of vocals, see `WindowNet.estimate`."""
-        return masked(window, self.masks(window, state), self._pair)[None]
+        oldest = window[:, : FFT + (self.every - 1) * HOP]
+        return masked(oldest, self.masks(window, state), self._pair)[None]
 
     def masks(self, window: Audio, state: State) -> Magnitudes:
-        """Return the vocals' masks `[channels, n, BINS]` of the n newest transforms; `window` as in `WindowNet.estimate`."""
+        """Return masks of the vocals.
+
+        Args:
+            window: `[channels, at least FFT + (every - 1) * HOP]` frames, the newest last.
+            state: from `init_state`, updated in place.
+
+        Returns:
+            `[channels, every, BINS]`, 0 … 1: of the oldest of the `newest` transforms, the last of which ends with the window.
+        """
         magnitudes, sounding = state["magnitudes"], state["sounding"]
+        window = window[:, -(FFT + (self.every - 1) * HOP) :]
         powers = block_powers(window[:, FFT - HOP :])
         for past, new in ((magnitudes, magnitudes_of(window)), (sounding[None], powers[None] > 0)):
-            past[:, : -len(powers)] = past[:, len(powers) :]
-            past[:, -len(powers) :] = new
-        np.multiply(magnitudes, np.float32(follow(powers, state["level"])), out=state["input"][0])
-        fill_past(state["input"][0], sounding)
-        newest: Magnitudes = self._net(state["input"])[0]
-        return newest
+            past[:, : -self.every] = past[:, self.every :]
+            past[:, -self.every :] = new
+        seen = state["input"][0]
+        known = seen[:, : len(sounding)]
+        np.multiply(magnitudes, np.float32(follow(powers, state["level"])), out=known)
+        fill_past(known, sounding)
+        seen[:, len(sounding) :] = known[:, : -self._mirrored - 1 : -1]
+        oldest: Magnitudes = self._net(state["input"])[0, :, : self._newest][:, : self.every]
+        return oldest
 
 
 def magnitudes_of(audio: Audio) -> Magnitudes:
