@@ -33,15 +33,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         newest: transforms that are heard but not yet given out when the nets run. None: all.
         every: transforms per run; a live tier's hop is as many times 1024 frames, and it looks ahead by the rest of `newest`.
             None: as many as `newest`.
-        mirrored: transforms mirrored where the music ends, in place of the future.
-        context: transforms the nets see at once, mirrored ones included, a multiple of 64.
+        guessed: transforms that stand for the future, made of what was heard last.
+        context: transforms the nets see at once, guessed ones included, a multiple of 64.
     """
 
     both: bool
     synthesis: int
     newest: int | None = None
     every: int | None = None
-    mirrored: int = 0
+    guessed: int = 0
     context: int = 64
 
     @property
@@ -61,7 +61,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """What the nets must be able to do."""
         if not self.newest:
             return Shape(both=self.both, frames=None, newest=None)
-        return Shape(both=self.both, frames=self.context, newest=self.newest + self.mirrored)
+        return Shape(both=self.both, frames=self.context, newest=self.newest + self.guessed)
 
 
 def describe(card: ModelCard, tier: TierCard) -> SeparatorSpec:
@@ -104,7 +104,7 @@ def open_window(card: ModelCard, tier: TierCard, runtime: str) -> SpleeterWindow
         _open_net(card, settings.shape, choose(runtime)),
         settings.pair,
         context=settings.context,
-        mirrored=settings.mirrored,
+        guessed=settings.guessed,
         newest=(slide.hop + slide.lookahead) // HOP,
         every=slide.hop // HOP,
     )

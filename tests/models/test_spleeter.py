@@ -15,7 +15,7 @@ from rtsep.models.separator import Audio
 from rtsep.models.spleeter_file import segments
 from rtsep.models.spleeter_net import SpleeterNet
 from rtsep.models.spleeter_shape import FFT, HOP, frames_needed
-from rtsep.models.spleeter_stream import SpleeterWindow, fill_past, magnitudes_of
+from rtsep.models.spleeter_stream import SpleeterWindow, fill_past, future, magnitudes_of
 
 FLOORS_DB = {"46ms": 3.6, "70ms": 4.2, "116ms": 4.5, "440ms": 4.9, "offline": 4.5}
 
@@ -65,30 +65,36 @@ def test_one_transform_of_64_needs_the_counts_of_the_worked_example() -> None:
     assert frames_needed(64, 1) == [4, 3, 3, 3, 3, 2, 1]
 
 
+def test_the_future_is_what_was_heard_last_held_and_mirrored() -> None:
+    magnitudes = np.array([1, 2, 3, 4], np.float32).reshape(1, 4, 1)
+    assert future(magnitudes, 4)[0, :, 0].tolist() == [4, 4, 3, 2]
+    assert future(magnitudes, 0).shape == (1, 0, 1)
+
+
 def test_the_past_before_a_song_is_its_mirror_image() -> None:
     magnitudes = np.array([0, 0, 0, 0, 0, 1, 2], np.float32).reshape(1, 7, 1)
     fill_past(magnitudes, magnitudes[0, :, 0] > 0)
     assert magnitudes[0, :, 0].tolist() == [1, 1, 2, 2, 1, 1, 2]
 
 
-@pytest.mark.parametrize(("mirrored", "newest", "every"), [(3, 1, 1), (3, 2, 2), (3, 4, 2), (0, 4, 1)])
-def test_the_net_sees_the_newest_transforms_mirrored_and_the_oldest_that_are_due_get_masks(
-    mirrored: int, newest: int, every: int
+@pytest.mark.parametrize(("guessed", "newest", "every"), [(3, 1, 1), (3, 2, 2), (3, 4, 2), (0, 4, 1)])
+def test_the_net_sees_past_and_guessed_future_and_the_oldest_that_are_due_get_masks(
+    guessed: int, newest: int, every: int
 ) -> None:
     past, seen = 5, []
 
     def net(magnitudes: Audio) -> Audio:
         seen.append(magnitudes[0].copy())
-        return magnitudes[:, :, -(newest + mirrored) :]
+        return magnitudes[:, :, -(newest + guessed) :]
 
     window = SpleeterWindow(
-        net, low_delay_pair(FFT, HOP, 2048), context=past + mirrored, mirrored=mirrored, newest=newest, every=every
+        net, low_delay_pair(FFT, HOP, 2048), context=past + guessed, guessed=guessed, newest=newest, every=every
     )
     state, noise = window.init_state(), np.random.default_rng(0).uniform(-0.3, 0.3, (2, 12 * HOP)).astype(np.float32)
     for end in range(FFT + (every - 1) * HOP, noise.shape[1] + 1, every * HOP):
         masks = window.masks(noise[:, :end], state)
-        music, future = seen[-1][:, :past], seen[-1][:, past:]
-        assert np.array_equal(future, music[:, ::-1][:, :mirrored])
+        music = seen[-1][:, :past]
+        assert np.array_equal(seen[-1][:, past:], future(music, guessed))
         assert np.array_equal(masks, music[:, past - newest : past - newest + every])
     heard = magnitudes_of(noise[:, :end])[:, -past:]
     assert np.allclose(music / music.mean(), heard / heard.mean(), rtol=1e-5)  # all of it, in order, at a level of its own
