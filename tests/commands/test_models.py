@@ -51,7 +51,7 @@ def test_pull_then_verify_then_damage(
     assert main(["models", "pull", "spleeter-2stems"]) == 0
     assert main(["models", "verify"]) == 0
     assert "spleeter-2stems: ok" in capsys.readouterr().out
-    with (weights.folder("spleeter-2stems") / "vocals-64-1.onnx").open("ab") as file:
+    with (weights.folder("spleeter-2stems") / "weights.safetensors").open("ab") as file:
         file.write(b"\0")
     assert main(["models", "verify"]) == 1
     assert "--force" in capsys.readouterr().out

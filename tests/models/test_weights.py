@@ -15,10 +15,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from rtsep.errors import WeightsError
-from rtsep.models import packages, registry, spleeter_weights, weights
+from rtsep.models import packages, registry, spleeter, spleeter_weights, weights
 from rtsep.models.card import ModelCard, Source
 
 MODEL = "spleeter-2stems"
+GRAPH = registry.find(MODEL, "70ms")[1].read(spleeter.Settings).shape.graph
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def damage(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "both-64-2.onnx"])
+@pytest.mark.parametrize("name", ["weights.safetensors", GRAPH])
 def test_one_altered_bit_is_noticed_at_the_next_start(home: Path, name: str) -> None:
     expected = weights.sha256(home / name)
     damage(home / name)
@@ -67,7 +68,7 @@ def test_one_altered_bit_is_noticed_at_the_next_start(home: Path, name: str) -> 
     assert f"rtsep models pull {MODEL} --force" in sentence
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "both-64-2.onnx"])
+@pytest.mark.parametrize("name", ["weights.safetensors", GRAPH])
 def test_truncated_weights_are_noticed_at_the_next_start(home: Path, name: str) -> None:
     os.truncate(home / name, 10_000)
     with pytest.raises(WeightsError, match="altered or truncated"):
@@ -100,7 +101,7 @@ def test_weights_of_the_wrong_shape_are_named(home: Path) -> None:
 def test_pulling_by_force_repairs_whatever_is_broken(home: Path) -> None:
     damage(home / "weights.safetensors")
     (home / weights.MANIFEST).write_text("{")
-    (home / "both-64-2.onnx").unlink()
+    (home / GRAPH).unlink()
     registry.prepare(MODEL, progress=lambda line: None, force=True)
     registry.verify(MODEL)
     registry.load(MODEL, "70ms")
