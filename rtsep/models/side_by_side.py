@@ -6,8 +6,8 @@ own net. Above 11 kHz, where Spleeter sees nothing, our own net is alone. The ma
 delayed input.
 
 Spleeter looks at 4096 frames every 1024, whatever the hop. A net with hops of 512 frames uses each of its masks twice, the second
-time 12 ms old, and every second hop takes longer to compute. With hops of 1024, a tier of Spleeter may run at every E-th transform
-only and look ahead, with masks for the oldest E of the newest N; the spectra and our own masks wait for them.
+time 12 ms old, and every second hop takes longer to compute. With hops of 1024, a tier of Spleeter may run at every E-th
+transform only and look ahead, with masks for the oldest E of the newest N; the spectra and our own masks wait for them.
 
 Worked example: N = 4, E = 2, hops of 1024, synthesis windows of 2048. A step takes 2048 frames and uses the masks of the two
 transforms before them; the latency is 1024 + 2048 frames, heard after 5120 = 116 ms at 44.1 kHz.
@@ -27,9 +27,10 @@ from rtsep.models.spleeter_shape import BINS, FFT, HOP
 from rtsep.models.spleeter_stream import Magnitudes, SpleeterWindow
 
 OWN_SHARE = 0.2
-"""Weight of our own net in the vocals. On 30 s of seven validation songs at 116 ms, from their third second on, 0.2 gives 4.20 dB of mean
-SDR and 0.3 gives 4.21; but most of those songs share singers with our training, and on the one that does not 0.2 is 0.05 dB better, its
-vocals 0.2 dB. A blend of both nets' logits, fitted at four frequencies on six songs, was no better on the seventh."""
+"""Weight of our own net in the vocals. On 30 s of seven validation songs at 116 ms, from their third second on, 0.2 gives 4.20 dB
+of mean SDR and 0.3 gives 4.21; but most of those songs share singers with our training, and on the one that does not 0.2 is
+0.05 dB better, its vocals 0.2 dB. A blend of both nets' logits, fitted at four frequencies on six songs, was no better on the
+seventh."""
 
 Masks = NDArray[np.float32]
 

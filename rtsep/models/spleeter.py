@@ -1,7 +1,8 @@
 """Spleeter 2 stems, pretrained: from its card to a live separator or one for whole files.
 
-A tier says how often the nets run, whether both run, how far they look ahead, and how long the synthesis window is; `spleeter_stream` and
-`spleeter_file` say what is done with that. Nothing here imports torch or ONNX Runtime before a net is opened.
+A tier says how often the nets run, whether both run, how far they look ahead, and how long the synthesis window is;
+`spleeter_stream` and `spleeter_file` say what is done with that. Nothing here imports torch or ONNX Runtime before a net
+is opened.
 """
 
 from __future__ import annotations

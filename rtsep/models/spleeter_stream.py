@@ -1,4 +1,4 @@
-"""Spleeter for one window of a stream: masks for the newest transforms, nothing of the future.
+"""Spleeter for one window of a stream: masks from what was heard and a guess of what comes next.
 
 The nets see the magnitudes of 64 transforms; a longer past gains less than 0.1 dB for its price. Only the masks of
 the newest few are decoded. Masks come from Hann transforms, as the nets were trained, but are applied
