@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -40,10 +41,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     both: bool
     synthesis: int
-    newest: int | None = None
-    every: int | None = None
-    guessed: int = 0
+    newest: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    every: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    guessed: Annotated[int, msgspec.Meta(ge=0)] = 0
     context: int = 64
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be: more given out than is held back, or more put in than the nets see."""
+        newest, room = self.newest or self.context, self.context - self.guessed
+        if (self.every or 1) > newest:
+            raise ValueError(f"every = {self.every}: of newest = {newest} transforms, 1 to {newest} can be given out per run")
+        if max(newest, self.guessed - 1) > room:
+            raise ValueError(f"guessed = {self.guessed} leaves {room} of context = {self.context}: too few for newest = {newest}")
 
     @property
     def pair(self) -> WindowPair:
