@@ -1,6 +1,6 @@
 """Spleeter 2 stems, pretrained: from its card to a live separator or one for whole files.
 
-A tier says how often the nets run, whether both run, how far they look ahead, and how long the synthesis window is;
+A tier says which nets run and how often, how far they look ahead, and how long the synthesis window is;
 `spleeter_stream` and `spleeter_file` say what is done with that. Nothing here imports torch or ONNX Runtime before a net
 is opened.
 """
@@ -30,8 +30,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a tier of the card may say.
 
     Attributes:
-        both: ask the accompaniment net too.
         synthesis: frames of the synthesis window, 4096 (Hann) or 1025 to 2048 (low delay).
+        live: ask the live net, which was tuned to do without the future (`spleeter_live`), instead of both published nets.
         newest: transforms that are heard but not yet given out when the nets run. None: all.
         every: transforms per run; a live tier's hop is as many times 1024 frames, and it looks ahead by the rest of `newest`.
             None: as many as `newest`.
@@ -39,8 +39,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         context: transforms the nets see at once, guessed ones included, a multiple of 64.
     """
 
-    both: bool
     synthesis: int
+    live: bool = False
     newest: Annotated[int, msgspec.Meta(ge=1)] | None = None
     every: Annotated[int, msgspec.Meta(ge=1)] | None = None
     guessed: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -70,8 +70,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def shape(self) -> Shape:
         """What the nets must be able to do."""
         if not self.newest:
-            return Shape(both=self.both, frames=None, newest=None)
-        return Shape(both=self.both, frames=self.context, newest=self.newest + self.guessed)
+            return Shape(live=self.live, frames=None, newest=None)
+        return Shape(live=self.live, frames=self.context, newest=self.newest + self.guessed)
 
 
 def describe(card: ModelCard, tier: TierCard) -> SeparatorSpec:
@@ -193,7 +193,7 @@ def _torch_net(path: Path, shape: Shape) -> Net:
 
     from rtsep.models.spleeter_net import SpleeterNet
 
-    net = SpleeterNet(both=shape.both, newest=shape.newest)
+    net = SpleeterNet(live=shape.live, newest=shape.newest)
     tensors = load_file(path)
     net.load_state_dict({name: tensors[name] for name in net.state_dict()})
     return torch_net(net)

@@ -112,26 +112,26 @@ def _unet(graph: _Graph, net: str, needed: list[int] | None, newest: int | None)
     return graph.add("Sigmoid", [x], f"{net}.sigmoid")
 
 
-def write_graph(weights: Path, *, both: bool, frames: int | None, newest: int | None) -> bytes:
+def write_graph(weights: Path, *, live: bool, frames: int | None, newest: int | None) -> bytes:
     """Return a serialised graph: `magnitudes [1, 2, frames, BINS]` in, vocal `mask [1, 2, newest, BINS]` out.
 
     Args:
         weights: the converted safetensors file; the graph must be stored in the same folder.
-        both: weigh the vocals net against the accompaniment net.
+        live: ask the live net, instead of both published nets against each other.
         frames: length of the segment, a multiple of 64; None for any such length.
         newest: frames to decode; None for all.
     """
     graph = _Graph(weights)
     needed = frames_needed(frames, newest) if frames and newest else None
-    vocals = _unet(graph, "vocals", needed, newest)
-    if both:
+    if live:
+        graph.add("Identity", [_unet(graph, "live", needed, newest)], OUTPUT)
+    else:
+        vocals = _unet(graph, "vocals", needed, newest)
         rest = _unet(graph, "accompaniment", needed, newest)
         power = graph.add("Mul", [vocals, vocals], "power")
         total = graph.add("Add", [power, graph.add("Mul", [rest, rest], "rest")], "total")
         half, whole = graph.constant("half", [EPSILON / 2]), graph.constant("whole", [EPSILON])
         graph.add("Div", [graph.add("Add", [power, half], "above"), graph.add("Add", [total, whole], "below")], OUTPUT)
-    else:
-        graph.add("Identity", [vocals], OUTPUT)
     made = helper.make_graph(
         graph.nodes,
         "spleeter",

@@ -67,20 +67,22 @@ class UNet(nn.Module):
 
 
 class SpleeterNet(nn.Module):
-    """Vocal masks: the ratio of both nets' powers, or the sigmoids of the vocals net as they are."""
+    """Vocal masks: the ratio of both published nets' powers, or the sigmoids of the live net as they are."""
 
-    def __init__(self, *, both: bool, newest: int | None) -> None:
+    def __init__(self, *, live: bool, newest: int | None) -> None:
         super().__init__()
         self.newest = newest
-        self.vocals = UNet()
-        self.accompaniment = UNet() if both else None
+        if live:
+            self.live = UNet()
+        else:
+            self.vocals, self.accompaniment = UNet(), UNet()
 
     def forward(self, magnitudes: Tensor) -> Tensor:
         """Return the vocal mask `[batch, 2, newest, bins]`, 0 … 1, of `magnitudes: [batch, 2, frames, bins]`."""
         newest = self.newest or magnitudes.shape[2]
-        vocals: Tensor = self.vocals(magnitudes, newest)
-        if self.accompaniment is None:
-            return vocals
-        power = vocals**2
+        if hasattr(self, "live"):
+            mask: Tensor = self.live(magnitudes, newest)
+            return mask
+        power: Tensor = self.vocals(magnitudes, newest) ** 2
         rest: Tensor = self.accompaniment(magnitudes, newest) ** 2
         return (power + EPSILON / 2) / (power + rest + EPSILON)

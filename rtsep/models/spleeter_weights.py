@@ -3,9 +3,9 @@
 The two checkpoints are pickled dicts of numpy arrays, one per net. They are read with torch's restricted unpickler
 and numpy's array constructor as the only guest, so a checkpoint cannot run code. What comes out, once, in the cache:
 
-* `weights.safetensors`: both nets, 79 MB. The frozen normalisations become scale = gamma / sqrt(variance + 1e-3)
-  and shift = beta - mean * scale. (Mean 0 and variance 1 throughout look untrained, but belong to the published
-  net, which was trained with its normalisations in another mode.)
+* `weights.safetensors`: both nets and the live one (`spleeter_live`), 118 MB. The frozen normalisations become
+  scale = gamma / sqrt(variance + 1e-3) and shift = beta - mean * scale. (Mean 0 and variance 1 throughout look untrained, but
+  belong to the published net, which was trained with its normalisations in another mode.)
 * one small ONNX graph per tier, whose tensors lie in that file.
 """
 
@@ -19,41 +19,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import WeightsError
-from rtsep.models import weights
+from rtsep.models import spleeter_live, weights
 from rtsep.models.card import ModelCard
 from rtsep.models.packages import sources
 from rtsep.models.spleeter_shape import DOWN, UP, tensor_shapes
 
-CONVERSION = 2
+CONVERSION = 3
 """Raise it when the converted files change, so that everybody's cache is made anew."""
 
 WEIGHTS = "weights.safetensors"
-NETS = ("vocals", "accompaniment")
+PUBLISHED = ("vocals", "accompaniment")
+NETS = (*PUBLISHED, "live")
 NORM_EPSILON = 1e-3
 
 Tensors = dict[str, NDArray[np.float32]]
 
 
 class Shape(NamedTuple):
-    """What a graph does: see `frames` transforms, decode the `newest`, ask `both` nets or the vocals net alone.
+    """What a graph does: see `frames` transforms, decode the `newest`, ask the `live` net or both published ones.
 
     None means any number of transforms that is a multiple of 64, and all of them decoded.
     """
 
-    both: bool
+    live: bool
     frames: int | None
     newest: int | None
 
     @property
     def graph(self) -> str:
         """File name of the graph."""
-        nets = "both" if self.both else "vocals"
+        nets = "live" if self.live else "both"
         return f"{nets}-{self.frames}-{self.newest}.onnx" if self.newest else f"{nets}-all.onnx"
 
 
 def fingerprint(card: ModelCard) -> str:
     """Return what tells one state of the published weights and of this conversion from another."""
-    parts = [str(CONVERSION), *(source.sha256 for source in card.sources)]
+    parts = [str(CONVERSION), *(source.sha256 for source in card.sources), spleeter_live.fingerprint()]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
@@ -96,9 +97,10 @@ def _convert(card: ModelCard, shapes: list[Shape], target: Path, download: bool,
 
     tensors: Tensors = {}
     with sources(card, download=download, progress=progress) as files:
-        for net, file in zip(NETS, files, strict=True):
+        for net, file in zip(PUBLISHED, files, strict=True):
             progress(f"reading the {net} net (once)")
             tensors |= rename(read_checkpoint(file), net)
+    tensors |= spleeter_live.decode(tensors)
     (target / weights.MANIFEST).unlink(missing_ok=True)
     progress(f"writing {target / WEIGHTS} (once)")
     with weights.partial(target / WEIGHTS) as path:
@@ -106,7 +108,7 @@ def _convert(card: ModelCard, shapes: list[Shape], target: Path, download: bool,
         path.write_bytes(save(tensors, {"model": card.name, "licence": card.licence, "origin": card.origin}))
     for shape in set(shapes):
         with weights.partial(target / shape.graph) as path:
-            path.write_bytes(write_graph(target / WEIGHTS, both=shape.both, frames=shape.frames, newest=shape.newest))
+            path.write_bytes(write_graph(target / WEIGHTS, live=shape.live, frames=shape.frames, newest=shape.newest))
     return weights.write_manifest(target, wanted_files(shapes), fingerprint(card))
 
 
