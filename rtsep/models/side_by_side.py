@@ -9,8 +9,8 @@ Spleeter looks at 4096 frames every 1024, whatever the hop. A net with hops of 5
 time 12 ms old, and every second hop takes longer to compute. With hops of 1024, a tier of Spleeter may run at every E-th
 transform only and look ahead, with masks for the oldest E of the newest N; the spectra and our own masks wait for them.
 
-Worked example: N = 4, E = 2, hops of 1024, synthesis windows of 2048. A step takes 2048 frames and uses the masks of the two
-transforms before them; the latency is 1024 + 2048 frames, heard after 5120 = 116 ms at 44.1 kHz.
+Worked example: N = 4, E = 1, hops of 1024, synthesis windows of 2048. A step takes 1024 frames and uses the mask of the transform
+three before the newest; the latency is 1024 + 3072 frames, heard after 5120 = 116 ms at 44.1 kHz.
 """
 
 from __future__ import annotations
