@@ -12,7 +12,7 @@ import msgspec
 from rtsep.errors import ConfigError
 from rtsep.models import bandnet_loader, registry, spleeter
 from rtsep.models.card import ModelCard, TierCard
-from rtsep.models.separator import LatencyTerm, Separator, SeparatorSpec
+from rtsep.models.separator import Separator, SeparatorSpec
 from rtsep.models.side_by_side import SideBySide
 from rtsep.models.spleeter_shape import HOP
 from rtsep.stems import STEMS
@@ -22,7 +22,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a tier of the card may say.
 
     Attributes:
-        first: model and tier of Spleeter; the tier says how often it runs and how far it looks ahead.
+        first: model and tier of Spleeter; the tier says how often it runs, how far it looks ahead and, at hops like its
+            own, how long the synthesis window is.
         second: those of our own net.
     """
 
@@ -54,7 +55,7 @@ def describe(card: ModelCard, tier: TierCard) -> SeparatorSpec:
         rate=second.rate,
         hop=second.hop * every,
         stems=STEMS,
-        latency_terms=(*second.latency_terms, *([LatencyTerm("look-ahead", slide.lookahead)] if slide.lookahead else [])),
+        latency_terms=first.latency_terms if second.hop == HOP else second.latency_terms,
         licence=card.licence,
         weights_sha256=f"{first.weights_sha256}+{second.weights_sha256}",
         channels=second.channels,

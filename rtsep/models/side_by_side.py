@@ -1,16 +1,19 @@
 """Two nets side by side on one transform: Spleeter says what is sung, our own net divides the rest.
 
-Both hear the mix at the same time and mask the low-delay STFT of our own net, so the latencies of the nets do not add up. In
-every bin the vocals get a mean of what both nets give them; what is left goes to drums, bass and other in the proportions of our
+Both hear the mix at the same time and mask one STFT, so the latencies of the nets do not add up. In every bin the vocals get a mean of what both nets give them; what is left goes to drums, bass and other in the proportions of our
 own net. Above 11 kHz, where Spleeter sees nothing, our own net is alone. The masks of a bin add up to one, hence the stems to the
 delayed input.
 
+That STFT is the one of Spleeter's tier: where there is time to look ahead, windows that overlap by three quarters of 4096 frames are a
+better use of 70 ms than three transforms of the future (0.2 dB of vocals, 0.1 to 0.5 of drums, `tools/training/README.md`). Our own net was
+trained on its own windows and goes on to see those.
+
 Spleeter looks at 4096 frames every 1024, whatever the hop. A net with hops of 512 frames uses each of its masks twice, the second
-time 12 ms old, and every second hop takes longer to compute. With hops of 1024, a tier of Spleeter may run at every E-th
+time 12 ms old, and every second hop takes longer to compute; both mask the STFT of our own net. With hops of 1024, a tier of Spleeter may run at every E-th
 transform only and look ahead, with masks for the oldest E of the newest N; the spectra and our own masks wait for them.
 
-Worked example: N = 4, E = 1, hops of 1024, synthesis windows of 2048. A step takes 1024 frames and uses the mask of the transform
-three before the newest; the latency is 1024 + 3072 frames, heard after 5120 = 116 ms at 44.1 kHz.
+Worked example: N = 2, E = 1, hops of 1024, synthesis windows of 4096. A step takes 1024 frames and masks the transform before the
+newest; the latency is 3072 + 1024 frames, heard after 5120 = 116 ms at 44.1 kHz.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rtsep.dsp.stft import StreamingStft
+from rtsep.dsp.stft import StreamingStft, spectra
 from rtsep.dsp.windows import low_delay_pair
 from rtsep.models.bandnet_config import BandNetConfig
 from rtsep.models.bandnet_stream import FrameNet, masks_of_frame
@@ -26,7 +29,7 @@ from rtsep.models.separator import Audio, SeparatorSpec, State
 from rtsep.models.spleeter_shape import BINS, FFT, HOP
 from rtsep.models.spleeter_stream import Magnitudes, SpleeterWindow
 
-OWN_SHARE = 0.2
+OWN_SHARE = 0.15
 """Weight of our own net in the vocals. On 30 s of seven validation songs at 116 ms, from their third second on, 0.2 gives 4.20 dB
 of mean SDR and 0.3 gives 4.21; but most of those songs share singers with our training, and on the one that does not 0.2 is
 0.05 dB better, its vocals 0.2 dB. A blend of both nets' logits, fitted at four frequencies on six songs, was no better on the
@@ -60,11 +63,13 @@ class SideBySide:
         """Take Spleeter, our own net with its configuration, and what both promise together (`rtsep.models.cascade.describe`)."""
         self.spec = spec
         self._window, self._net, self._config = window, net, config
-        self._stft = StreamingStft(low_delay_pair(config.window, config.hop, config.synthesis))
+        own = low_delay_pair(config.window, config.hop, config.synthesis)
+        self._own_window = own.analysis
+        self._stft = StreamingStft(window.pair if config.hop == HOP else own)
         self._covered = config.masked_bins
         self._coarser = FFT // config.window
         self._transforms = spec.hop // config.hop
-        self._waiting = (spec.latency - config.latency) // HOP
+        self._waiting = (spec.latency - self._stft.pair.latency) // HOP
 
     def init_state(self) -> State:
         """Return the memory of a stream that has heard only silence."""
@@ -83,10 +88,10 @@ class SideBySide:
     def step(self, mix: Audio, state: State) -> Audio:
         """Separate one hop, see `Separator.step`."""
         self._listen(mix, state)
-        spectra, masks = self._divide(mix, state)
-        stems = np.zeros((len(masks), *spectra.shape), np.complex64)
-        stems[..., : self._covered] = share_out(masks, state["sung"][..., :: self._coarser]) * spectra[..., : self._covered]
-        stems[-1, ..., self._covered :] = spectra[..., self._covered :]
+        transforms, masks = self._divide(mix, state)
+        stems = np.zeros((len(masks), *transforms.shape), np.complex64)
+        stems[..., : self._covered] = share_out(masks, state["sung"][..., :: self._coarser]) * transforms[..., : self._covered]
+        stems[-1, ..., self._covered :] = transforms[..., self._covered :]
         return self._stft.synthesise(stems, state)
 
     def _listen(self, mix: Audio, state: State) -> None:
@@ -103,11 +108,12 @@ class SideBySide:
 
     def _divide(self, mix: Audio, state: State) -> tuple[NDArray[np.complex64], Masks]:
         """Return spectra `[channels, transforms, bins]` whose turn it is, and our own masks for them; newer ones wait."""
-        spectra = self._stft.analyse(mix, state)
+        seen = spectra(np.concatenate((state["history"], mix), 1), self._own_window, self._config.hop)
+        transforms = self._stft.analyse(mix, state)
         masks = np.empty((len(self._config.stems), len(mix), self._transforms, self._covered), np.float32)
         for index in range(self._transforms):
-            masks[:, :, index], state["hidden"] = masks_of_frame(self._net, spectra[:, index], state["hidden"])
+            masks[:, :, index], state["hidden"] = masks_of_frame(self._net, seen[:, index], state["hidden"])
         if self._waiting:
-            spectra, masks = np.concatenate((state["spectra"], spectra), 1), np.concatenate((state["masks"], masks), 2)
-            state["spectra"], state["masks"] = spectra[:, self._transforms :], masks[:, :, self._transforms :]
-        return spectra[:, : self._transforms], masks[:, :, : self._transforms]
+            transforms, masks = np.concatenate((state["spectra"], transforms), 1), np.concatenate((state["masks"], masks), 2)
+            state["spectra"], state["masks"] = transforms[:, self._transforms :], masks[:, :, self._transforms :]
+        return transforms[:, : self._transforms], masks[:, :, : self._transforms]

@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         every: transforms per run; a live tier's hop is as many times 1024 frames, and it looks ahead by the rest of `newest`.
             None: as many as `newest`.
         guessed: transforms that stand for the future, made of what was heard last.
+        smooth: give out the mean of each mask and the one after it.
         context: transforms the nets see at once, guessed ones included, a multiple of 64.
     """
 
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     newest: Annotated[int, msgspec.Meta(ge=1)] | None = None
     every: Annotated[int, msgspec.Meta(ge=1)] | None = None
     guessed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    smooth: bool = False
     context: int = 64
 
     def __post_init__(self) -> None:
@@ -51,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         newest, room = self.newest or self.context, self.context - self.guessed
         if (self.every or 1) > newest:
             raise ValueError(f"every = {self.every}: of newest = {newest} transforms, 1 to {newest} can be given out per run")
+        if self.smooth and (self.every or newest) >= newest + self.guessed:
+            raise ValueError(f"smooth = true needs a mask after the last one given out: more than newest = {newest}")
         if max(newest, self.guessed - 1) > room:
             raise ValueError(f"guessed = {self.guessed} leaves {room} of context = {self.context}: too few for newest = {newest}")
 
@@ -115,6 +119,7 @@ def open_window(card: ModelCard, tier: TierCard, runtime: str) -> SpleeterWindow
         settings.pair,
         context=settings.context,
         guessed=settings.guessed,
+        smooth=settings.smooth,
         newest=(slide.hop + slide.lookahead) // HOP,
         every=slide.hop // HOP,
     )

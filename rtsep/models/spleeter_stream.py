@@ -1,8 +1,10 @@
 """Spleeter for one window of a stream: masks from what was heard and a guess of what comes next.
 
 The nets see the magnitudes of 64 transforms; a longer past gains less than 0.1 dB for its price. Only the masks of
-the newest few are decoded. Masks come from Hann transforms, as the nets were trained, but are applied
-to transforms with a short synthesis window, which is what sets the latency. Above 11 kHz the nets see nothing and
+the newest few are decoded. Masks come from Hann transforms, as the nets were trained, but may be applied
+to transforms with a short synthesis window, which is what sets the latency. The middle of such a window is later than that of
+a Hann window, by up to a hop, and the mean of two neighbouring masks fits it better than the first of them (`smooth`: 0.05 dB); Hann
+transforms gain 0.03 dB by it. Above 11 kHz the nets see nothing and
 the vocals get nothing.
 
 Where the music ends, here and now, the nets' convolutions would find zeros, which no music sounds like. What was
@@ -40,7 +42,9 @@ class SpleeterWindow:
 
     tapered = True
 
-    def __init__(self, net: Net, pair: WindowPair, *, context: int, guessed: int, newest: int, every: int) -> None:
+    def __init__(
+        self, net: Net, pair: WindowPair, *, context: int, guessed: int, newest: int, every: int, smooth: bool = False
+    ) -> None:
         """Take the parts.
 
         Args:
@@ -50,10 +54,11 @@ class SpleeterWindow:
             guessed: how many of them stand for the future.
             newest: transforms that are heard but not yet given out, with those of a run.
             every: transforms per run; the masks of the oldest of the newest are given out.
+            smooth: give out the mean of each and the one after it.
         """
-        self._net, self._pair = net, pair
+        self._net, self.pair = net, pair
         self._context, self._guessed = context, guessed
-        self._newest, self.every = newest, every
+        self._newest, self.every, self._smooth = newest, every, smooth
 
     def init_state(self) -> State:
         """Return the magnitudes of the past, which of them hold sound, the level, and room for the net's input."""
@@ -68,7 +73,7 @@ class SpleeterWindow:
     def estimate(self, window: Audio, state: State) -> Audio:
         """Return `[1, channels, fade + hop]` of vocals, see `WindowNet.estimate`."""
         oldest = window[:, : FFT + (self.every - 1) * HOP]
-        return masked(oldest, self.masks(window, state), self._pair)[None]
+        return masked(oldest, self.masks(window, state), self.pair)[None]
 
     def masks(self, window: Audio, state: State) -> Magnitudes:
         """Return masks of the vocals.
@@ -91,8 +96,10 @@ class SpleeterWindow:
         np.multiply(magnitudes, np.float32(follow(powers, state["level"])), out=known)
         fill_past(known, sounding)
         seen[:, len(sounding) :] = future(known, self._guessed)
-        oldest: Magnitudes = self._net(state["input"])[0, :, : self._newest][:, : self.every]
-        return oldest
+        masks: Magnitudes = self._net(state["input"])[0]
+        if self._smooth:
+            return 0.5 * (masks[:, : self.every] + masks[:, 1 : self.every + 1])
+        return masks[:, : self.every]
 
 
 def magnitudes_of(audio: Audio) -> Magnitudes:

@@ -19,7 +19,7 @@ from rtsep.models.separator import Audio
 from rtsep.models.spleeter import Settings
 from rtsep.models.spleeter_file import segments
 from rtsep.models.spleeter_net import SpleeterNet
-from rtsep.models.spleeter_shape import FFT, HOP, frames_needed
+from rtsep.models.spleeter_shape import BINS, FFT, HOP, frames_needed
 from rtsep.models.spleeter_stream import SpleeterWindow, fill_past, future, magnitudes_of
 
 FLOORS_DB = {"46ms": 4.5, "70ms": 4.9, "116ms": 5.0, "440ms": 5.0, "offline": 4.5}
@@ -105,6 +105,16 @@ def test_the_net_sees_past_and_guessed_future_and_the_oldest_that_are_due_get_ma
     assert np.allclose(music / music.mean(), heard / heard.mean(), rtol=1e-5)  # all of it, in order, at a level of its own
 
 
+@pytest.mark.parametrize(("guessed", "newest", "every"), [(3, 1, 1), (3, 4, 2), (0, 2, 1)])
+def test_smooth_masks_are_means_of_two_neighbours(guessed: int, newest: int, every: int) -> None:
+    ramp = np.tile(np.arange(newest + guessed, dtype=np.float32)[:, None], (1, 2, 1, BINS))
+    shape = {"context": 5 + guessed, "guessed": guessed, "newest": newest, "every": every}
+    window = SpleeterWindow(lambda _: ramp, low_delay_pair(FFT, HOP, 2048), smooth=True, **shape)
+    masks = window.masks(np.zeros((2, FFT + (every - 1) * HOP), np.float32), window.init_state())
+    assert masks[0, :, 0].tolist() == [0.5 + index for index in range(every)]
+    assert masks.shape == (2, every, BINS)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -112,6 +122,7 @@ def test_the_net_sees_past_and_guessed_future_and_the_oldest_that_are_due_get_ma
         ({"newest": 2, "every": 0}, "every"),
         ({"newest": 2, "guessed": 40}, "leaves 24 of context = 64"),
         ({"newest": 60, "guessed": 8}, "too few for newest = 60"),
+        ({"newest": 2, "smooth": True}, "more than newest = 2"),
     ],
 )
 def test_a_tier_that_cannot_be_is_refused(settings: dict[str, Any], words: str) -> None:
