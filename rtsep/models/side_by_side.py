@@ -1,19 +1,20 @@
 """Two nets side by side on one transform: Spleeter says what is sung, our own net divides the rest.
 
-Both hear the mix at the same time and mask one STFT, so the latencies of the nets do not add up. In every bin the vocals get a mean of what both nets give them; what is left goes to drums, bass and other in the proportions of our
-own net. Above 11 kHz, where Spleeter sees nothing, our own net is alone. The masks of a bin add up to one, hence the stems to the
-delayed input.
+Both hear the mix at the same time and mask one STFT, so the latencies of the nets do not add up. In every bin the vocals get a
+mean of what both nets give them; what is left goes to drums, bass and other in the proportions of our own net. Above 11 kHz,
+where Spleeter sees nothing, our own net is alone. The masks of a bin add up to one, hence the stems to the delayed input.
 
-That STFT is the one of Spleeter's tier: where there is time to look ahead, windows that overlap by three quarters of 4096 frames are a
-better use of 70 ms than three transforms of the future (0.2 dB of vocals, 0.1 to 0.5 of drums, `tools/training/README.md`). Our own net was
-trained on its own windows and goes on to see those.
+That STFT is the one of Spleeter's tier: where there is time to look ahead, windows that overlap by three quarters of 4096
+frames are a better use of 70 ms than three transforms of the future (0.1 to 0.3 dB of vocals and 0.1 to 0.5 of drums,
+`tools/training/README.md`). Our own net was trained on its own windows and goes on to see those.
 
-Spleeter looks at 4096 frames every 1024, whatever the hop. A net with hops of 512 frames uses each of its masks twice, the second
-time 12 ms old, and every second hop takes longer to compute; both mask the STFT of our own net. With hops of 1024, a tier of Spleeter may run at every E-th
-transform only and look ahead, with masks for the oldest E of the newest N; the spectra and our own masks wait for them.
+Spleeter looks at 4096 frames every 1024, whatever the hop. A net with hops of 512 frames uses each of its masks twice, the
+second time 12 ms old, and every second hop takes longer to compute; both mask the STFT of our own net. With hops of 1024, a
+tier of Spleeter may run at every E-th transform only and look ahead, with masks for the oldest E of the newest N; the spectra
+and our own masks wait for them.
 
-Worked example: N = 2, E = 1, hops of 1024, synthesis windows of 4096. A step takes 1024 frames and masks the transform before the
-newest; the latency is 3072 + 1024 frames, heard after 5120 = 116 ms at 44.1 kHz.
+Worked example: N = 2, E = 1, hops of 1024, synthesis windows of 4096. A step takes 1024 frames and masks the transform before
+the newest; the latency is 3072 + 1024 frames, heard after 5120 = 116 ms at 44.1 kHz.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from rtsep.models.spleeter_shape import BINS, FFT, HOP
 from rtsep.models.spleeter_stream import Magnitudes, SpleeterWindow
 
 OWN_SHARE = 0.15
-"""Weight of our own net in the vocals. On 30 s of seven validation songs at 116 ms, from their third second on, 0.2 gives 4.20 dB
-of mean SDR and 0.3 gives 4.21; but most of those songs share singers with our training, and on the one that does not 0.2 is
-0.05 dB better, its vocals 0.2 dB. A blend of both nets' logits, fitted at four frequencies on six songs, was no better on the
+"""Weight of our own net in the vocals. On 30 s of seven validation songs at 116 ms, 0.2, 0.15 and 0.1 give the same vocals
+within 0.01 dB (5.57, 5.57, 5.56); but most of those songs share singers with our training, and on the one that does not every
+0.05 less is 0.1 dB better. A blend of both nets' logits, fitted at four frequencies on six songs, was no better on the
 seventh."""
 
 Masks = NDArray[np.float32]

@@ -1,21 +1,19 @@
 """Spleeter for one window of a stream: masks from what was heard and a guess of what comes next.
 
-The nets see the magnitudes of 64 transforms; a longer past gains less than 0.1 dB for its price. Only the masks of
-the newest few are decoded. Masks come from Hann transforms, as the nets were trained, but may be applied
-to transforms with a short synthesis window, which is what sets the latency. The middle of such a window is later than that of
-a Hann window, by up to a hop, and the mean of two neighbouring masks fits it better than the first of them (`smooth`: 0.05 dB); Hann
-transforms gain 0.03 dB by it. Above 11 kHz the nets see nothing and
-the vocals get nothing.
+The nets see the magnitudes of 64 transforms; a longer past gains less than 0.1 dB for its price. Only the masks of the newest
+few are decoded. Masks come from Hann transforms, as the nets were trained, but may be applied to transforms with a short
+synthesis window, which is what sets the latency. The middle of such a window is later than that of a Hann window, by up to a
+hop, and the mean of two neighbouring masks fits it better than the first of them (`smooth`: 0.05 dB); Hann transforms gain 0.03
+dB by it. Above 11 kHz the nets see nothing and the vocals get nothing.
 
-Where the music ends, here and now, the nets' convolutions would find zeros, which no music sounds like. What was
-heard last, held for one transform and then mirrored, is a better guess of what comes next (a b c, then c c b a): 0.3 to
-0.5 dB of vocals for 5 % more work, nothing from a look-ahead of ten transforms on (`tools/training/README.md`). The live net of
-`spleeter_live` was tuned with this guess in place.
+Where the music ends, here and now, the nets' convolutions would find zeros, which no music sounds like. What was heard last,
+held for one transform and then mirrored, is a better guess of what comes next (a b c, then c c b a): 0.3 to 0.5 dB of vocals
+for 5 % more work, nothing from a look-ahead of ten transforms on (`tools/training/README.md`). The live net of `spleeter_live`
+was tuned with this guess in place.
 
-At the start of a stream there is no past. Silence in its place is what the nets understand least, so what was
-heard is mirrored at its beginning, again and again, until it fills the window. Measured over the first 6 s of a
-song: mirrored +0.5 dB against silence, repeated in order +0.3, its mean -0.4. Silence must never be put at the
-newest end: it spoils the last 16 transforms.
+At the start of a stream there is no past. Silence in its place is what the nets understand least, so what was heard is mirrored
+at its beginning, again and again, until it fills the window. Measured over the first 6 s of a song: mirrored +0.5 dB against
+silence, repeated in order +0.3, its mean -0.4. Silence must never be put at the newest end: it spoils the last 16 transforms.
 """
 
 from __future__ import annotations

@@ -62,7 +62,9 @@ def test_vocals_are_a_weighted_mean_and_the_rest_keeps_its_proportions() -> None
         ("440ms", 4096, 3072, 12288, 441.2),
     ],
 )
-def test_the_latency_is_that_of_the_windows_and_the_look_ahead(name: str, hop: int, overlap: int, look_ahead: int, ms: float) -> None:
+def test_the_latency_is_that_of_the_windows_and_the_look_ahead(
+    name: str, hop: int, overlap: int, look_ahead: int, ms: float
+) -> None:
     spec = registry.describe(MODEL, name)
     assert (spec.hop, spec.latency, spec.stems) == (hop, overlap + look_ahead, STEMS)
     assert 1000 * spec.algorithmic_latency / spec.rate == pytest.approx(ms, abs=0.05)
