@@ -59,6 +59,7 @@ def test_vocals_are_a_weighted_mean_and_the_rest_keeps_its_proportions() -> None
         ("46ms", 1024, 1024, 0, 46.4),
         ("70ms", 1024, 1024, 1024, 69.7),
         ("116ms", 1024, 3072, 1024, 116.1),
+        ("139ms", 2048, 3072, 1024, 139.3),
         ("440ms", 4096, 3072, 12288, 441.2),
     ],
 )
@@ -70,7 +71,7 @@ def test_the_latency_is_that_of_the_windows_and_the_look_ahead(
     assert 1000 * spec.algorithmic_latency / spec.rate == pytest.approx(ms, abs=0.05)
 
 
-@pytest.mark.parametrize(("name", "every", "given"), [("70ms", 1, 2), ("116ms", 1, 2), ("440ms", 4, 16)])
+@pytest.mark.parametrize(("name", "every", "given"), [("70ms", 1, 2), ("116ms", 1, 2), ("139ms", 2, 3), ("440ms", 4, 16)])
 def test_the_masks_of_a_transform_are_those_of_both_nets_for_that_transform(name: str, every: int, given: int) -> None:
     separator = cast(Separator, registry.load(MODEL, name, runtime="onnx"))
     mix = contract.noise(separator, 6)
