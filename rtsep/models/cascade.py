@@ -2,7 +2,7 @@
 
 The card says which tiers of the two play together (`configs/models/cascade.toml`); `rtsep.models.side_by_side` says how. Before,
 the second net heard what the first one left, in a row. That is 0.2 dB worse at a longer latency: masks on one transform wait for
-no resynthesis, and the time saved is better spent on a look-ahead for the vocals.
+no resynthesis, and the time saved is better spent on longer windows and a look-ahead for the vocals.
 """
 
 from __future__ import annotations

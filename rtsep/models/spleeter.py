@@ -54,7 +54,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if (self.every or 1) > newest:
             raise ValueError(f"every = {self.every}: of newest = {newest} transforms, 1 to {newest} can be given out per run")
         if self.smooth and (self.every or newest) >= newest + self.guessed:
-            raise ValueError(f"smooth = true needs a mask after the last one given out: more than newest = {newest}")
+            raise ValueError(
+                f"smooth = true needs one mask more than are given out: every < newest + guessed = {newest + self.guessed}"
+            )
         if max(newest, self.guessed - 1) > room:
             raise ValueError(f"guessed = {self.guessed} leaves {room} of context = {self.context}: too few for newest = {newest}")
 
@@ -113,15 +115,13 @@ def open_window(card: ModelCard, tier: TierCard, runtime: str) -> SpleeterWindow
         WeightsError: the weights are absent or damaged.
     """
     settings = tier.read(Settings)
-    slide = settings.slide
     return SpleeterWindow(
         _open_net(card, settings.shape, choose(runtime)),
         settings.pair,
         context=settings.context,
         guessed=settings.guessed,
+        every=settings.slide.hop // HOP,
         smooth=settings.smooth,
-        newest=(slide.hop + slide.lookahead) // HOP,
-        every=slide.hop // HOP,
     )
 
 

@@ -40,23 +40,21 @@ class SpleeterWindow:
 
     tapered = True
 
-    def __init__(
-        self, net: Net, pair: WindowPair, *, context: int, guessed: int, newest: int, every: int, smooth: bool = False
-    ) -> None:
+    def __init__(self, net: Net, pair: WindowPair, *, context: int, guessed: int, every: int, smooth: bool = False) -> None:
         """Take the parts.
 
         Args:
-            net: magnitudes `[1, 2, context, BINS]` to vocal masks of the last `newest + guessed`, `[1, 2, n, BINS]`.
+            net: magnitudes `[1, 2, context, BINS]` to vocal masks `[1, 2, n, BINS]`: of the transforms that are heard
+                but not yet given out, oldest first, and of the guessed ones.
             pair: windows that carry the audio.
             context: transforms the net sees.
             guessed: how many of them stand for the future.
-            newest: transforms that are heard but not yet given out, with those of a run.
-            every: transforms per run; the masks of the oldest of the newest are given out.
+            every: transforms per run; the masks of the oldest of those are given out.
             smooth: give out the mean of each and the one after it.
         """
         self._net, self.pair = net, pair
         self._context, self._guessed = context, guessed
-        self._newest, self.every, self._smooth = newest, every, smooth
+        self.every, self._smooth = every, smooth
 
     def init_state(self) -> State:
         """Return the magnitudes of the past, which of them hold sound, the level, and room for the net's input."""

@@ -92,9 +92,7 @@ def test_the_net_sees_past_and_guessed_future_and_the_oldest_that_are_due_get_ma
         seen.append(magnitudes[0].copy())
         return magnitudes[:, :, -(newest + guessed) :]
 
-    window = SpleeterWindow(
-        net, low_delay_pair(FFT, HOP, 2048), context=past + guessed, guessed=guessed, newest=newest, every=every
-    )
+    window = SpleeterWindow(net, low_delay_pair(FFT, HOP, 2048), context=past + guessed, guessed=guessed, every=every)
     state, noise = window.init_state(), np.random.default_rng(0).uniform(-0.3, 0.3, (2, 12 * HOP)).astype(np.float32)
     for end in range(FFT + (every - 1) * HOP, noise.shape[1] + 1, every * HOP):
         masks = window.masks(noise[:, :end], state)
@@ -108,8 +106,8 @@ def test_the_net_sees_past_and_guessed_future_and_the_oldest_that_are_due_get_ma
 @pytest.mark.parametrize(("guessed", "newest", "every"), [(3, 1, 1), (3, 4, 2), (0, 2, 1)])
 def test_smooth_masks_are_means_of_two_neighbours(guessed: int, newest: int, every: int) -> None:
     ramp = np.tile(np.arange(newest + guessed, dtype=np.float32)[:, None], (1, 2, 1, BINS))
-    shape = {"context": 5 + guessed, "guessed": guessed, "newest": newest, "every": every}
-    window = SpleeterWindow(lambda _: ramp, low_delay_pair(FFT, HOP, 2048), smooth=True, **shape)
+    pair = low_delay_pair(FFT, HOP, 2048)
+    window = SpleeterWindow(lambda _: ramp, pair, context=5 + guessed, guessed=guessed, every=every, smooth=True)
     masks = window.masks(np.zeros((2, FFT + (every - 1) * HOP), np.float32), window.init_state())
     assert masks[0, :, 0].tolist() == [0.5 + index for index in range(every)]
     assert masks.shape == (2, every, BINS)
@@ -122,7 +120,7 @@ def test_smooth_masks_are_means_of_two_neighbours(guessed: int, newest: int, eve
         ({"newest": 2, "every": 0}, "every"),
         ({"newest": 2, "guessed": 40}, "leaves 24 of context = 64"),
         ({"newest": 60, "guessed": 8}, "too few for newest = 60"),
-        ({"newest": 2, "smooth": True}, "more than newest = 2"),
+        ({"newest": 2, "smooth": True}, "every < newest . guessed = 2"),
     ],
 )
 def test_a_tier_that_cannot_be_is_refused(settings: dict[str, Any], words: str) -> None:

@@ -50,7 +50,7 @@ def test_a_window_is_what_a_live_tier_sees() -> None:
         seen.append(magnitudes[0].copy())
         return magnitudes[:, :, -GUESSED - 1 :]
 
-    live = SpleeterWindow(net, low_delay_pair(FFT, HOP, 2048), context=CONTEXT, guessed=GUESSED, newest=1, every=1)
+    live = SpleeterWindow(net, low_delay_pair(FFT, HOP, 2048), context=CONTEXT, guessed=GUESSED, every=1)
     mix, state = noise(70), live.init_state()
     heard, before = hear(mix, mix), np.pad(mix, ((0, 0), (FFT - HOP, 0)))
     for newest in range(70):
