@@ -79,7 +79,7 @@ class SpleeterWindow:
             state: from `init_state`, updated in place.
 
         Returns:
-            `[channels, every, BINS]`, 0 … 1: of the oldest of the `newest` transforms, the last of which ends with the window.
+            `[channels, every, BINS]`, 0 … 1: of the oldest transforms that wait, the newest of which ends with the window.
         """
         magnitudes, sounding = state["magnitudes"], state["sounding"]
         window = window[:, -(FFT + (self.every - 1) * HOP) :]
