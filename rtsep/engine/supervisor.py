@@ -190,6 +190,8 @@ class Supervisor:
             code = process.poll()
             if code is not None:
                 self._wait(_POLL_S)  # let the last words arrive
+                if code == -signal.SIGKILL:  # somebody's or the system's doing, whatever code ran at that moment
+                    header[at.FX_RUNNING] = 0
                 return self._last_error.text or _how_it_ended(code)
             loaded = int(header[at.READY]) == int(header[at.EPOCH])
             if why := heart.hangs(self._clock.now_ns() / 1e9, int(header[at.BEAT]), loaded):

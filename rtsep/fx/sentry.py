@@ -2,10 +2,11 @@
 
 Before foreign code runs, its number and the epoch of this process are written to the shared segment, and 0 afterwards. A process
 that starts and finds the number of an effect of the epoch right before its own knows that this effect brought its predecessor
-down (or hung until it was ended), and bans it. A predecessor that was ended on purpose lies two epochs back.
+down (or hung until it was ended), and bans it. A predecessor that was ended on purpose lies two epochs back. Of one that
+somebody or the system killed, the supervisor takes the number away: no code ends by SIGKILL through a fault of its own.
 
-A plug-in may also crash in a thread of its own, where nobody can be blamed. So if `DEATHS` processes with plug-ins have died in a
-row, none of which lived for `CALM_S`, all plug-ins are left out.
+A plug-in may also crash in a thread of its own, or eat all memory, where nobody can be blamed. So if `DEATHS` processes with
+plug-ins have died in a row, none of which lived for `CALM_S`, all plug-ins are left out.
 """
 
 from __future__ import annotations

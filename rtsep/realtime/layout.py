@@ -86,7 +86,7 @@ LAYOUT_COUNT = 267  # bridge: odd while it rewrites HOP, MODEL_LATENCY, LATENCY 
 LAYOUT_FOR = 268  # bridge: the HOST_REQUEST that the layout answers
 BRIDGE_STATE = 269  # bridge: one of the BRIDGE_… conditions below
 
-FX_RUNNING = 280  # inference: epoch << 8 | number of the effect whose foreign code runs now, 0 outside
+FX_RUNNING = 280  # inference: epoch << 8 | number of the effect whose foreign code runs now, 0 outside; control: 0 after SIGKILL
 FX_BANNED = 281  # inference: bit n - 1: effect n has brought a process down
 FX_LOADED = 282  # inference: the last epoch that had plug-ins in its process
 FX_DEATHS = 283  # inference: processes with plug-ins that died in a row without one to blame

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rtsep.config import FxTable
 from rtsep.control.params import ParamStore
@@ -206,8 +207,12 @@ def test_an_engine_that_changes_its_tier_keeps_its_plug_ins() -> None:
     engine.stop()
 
 
-def test_a_plug_in_that_brings_the_process_down_is_bypassed_in_the_next_one() -> None:
-    """The crash is a kill while the segment says that the plug-in runs, as it says when the plug-in crashes."""
+def end_while_the_plug_in_runs(ended_by: signal.Signals) -> tuple[list[str], NDArray[np.float32], NDArray[np.float32]]:
+    """End a model's process inside its plug-in, a limiter of the vocals; see what the next one makes of it.
+
+    Returns:
+        What was told, the mix `[2, frames]`, and the vocals that came of it afterwards, aligned.
+    """
     told: list[str] = []
     table = msgspec.convert({"vocals": [LIMITER]}, FxTable)
     effects = prepare(table, model="passthrough", tier="12ms", rate=RATE)
@@ -222,16 +227,29 @@ def test_a_plug_in_that_brings_the_process_down_is_bypassed_in_the_next_one() ->
     effects.set_knobs(ParamStore(engine.segment.params))
     engine.start()
     assert engine.supervisor.wait_until_running(30)
-    header = engine.segment.header
-    os.kill(engine.supervisor.pid, signal.SIGSTOP)
-    header[at.FX_RUNNING] = int(header[at.EPOCH]) << 8 | 1
-    os.kill(engine.supervisor.pid, signal.SIGKILL)
+    header, pid = engine.segment.header, engine.supervisor.pid or 0
+    os.kill(pid, signal.SIGSTOP)
+    header[at.FX_RUNNING] = int(header[at.EPOCH]) << 8 | 1  # as the process writes before the plug-in's turn
+    os.kill(pid, ended_by)
+    os.kill(pid, signal.SIGCONT)
     end = time.monotonic() + 30
     while not (header[at.READY] == header[at.EPOCH] and int(header[at.EPOCH]) > 1) and time.monotonic() < end:
         time.sleep(0.05)
-    assert any("ZaMaximX2" in text and "bypassed" in text for text in told), told
     mix = noise()
     out = np.concatenate(list(render(engine, mix)), axis=1)
-    late = engine.latency.frames
-    np.testing.assert_array_equal(out[2:4, late : late + mix.shape[1]], mix / 2)
     engine.stop()
+    late = engine.latency.frames
+    return told, mix, out[2:4, late : late + mix.shape[1]]
+
+
+def test_a_plug_in_that_brings_the_process_down_is_bypassed_in_the_next_one() -> None:
+    told, mix, vocals = end_while_the_plug_in_runs(signal.SIGSEGV)
+    assert any("ZaMaximX2" in text and "bypassed" in text for text in told), told
+    np.testing.assert_array_equal(vocals, mix / 2)
+
+
+def test_a_plug_in_is_not_blamed_for_a_process_that_was_killed_from_outside() -> None:
+    told, mix, vocals = end_while_the_plug_in_runs(signal.SIGKILL)
+    assert any("SIGKILL" in text for text in told), told
+    assert not [text for text in told if "bypassed" in text]
+    assert np.abs(vocals).mean() > 1.5 * np.abs(mix / 2).mean(), "the limiter is heard"
