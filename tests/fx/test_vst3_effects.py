@@ -214,7 +214,7 @@ def end_while_the_plug_in_runs(ended_by: signal.Signals) -> tuple[list[str], NDA
         What was told, the mix `[2, frames]`, and the vocals that came of it afterwards, aligned.
     """
     told: list[str] = []
-    table = msgspec.convert({"vocals": [LIMITER]}, FxTable)
+    table = msgspec.convert({"vocals": [{**LIMITER, "set": {**LIMITER["set"], "threshold_db": -30.0}}]}, FxTable)
     effects = prepare(table, model="passthrough", tier="12ms", rate=RATE)
     engine = Engine(
         StreamFormat(RATE, 256),
@@ -235,7 +235,7 @@ def end_while_the_plug_in_runs(ended_by: signal.Signals) -> tuple[list[str], NDA
     end = time.monotonic() + 30
     while not (header[at.READY] == header[at.EPOCH] and int(header[at.EPOCH]) > 1) and time.monotonic() < end:
         time.sleep(0.05)
-    mix = noise()
+    mix = noise(level=0.3)
     out = np.concatenate(list(render(engine, mix)), axis=1)
     engine.stop()
     late = engine.latency.frames
