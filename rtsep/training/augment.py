@@ -111,10 +111,37 @@ def harmonise(x: Stereo, rng: Rng, rate: int) -> Stereo:
     return both
 
 
+def amplify(x: Stereo, rng: Rng, rate: int) -> Stereo:
+    """Add the overtones of a driven bass amplifier: the low end stays clean, what the valves make of it comes on top.
+
+    Sampled basses sound dull: between 350 and 500 Hz half of the training cuts had less than -20 dB of their energy, where a
+    recorded one has -6 dB (the excerpt of `tools/training/README.md`). A network that knows only the former takes the growl of
+    the latter for a voice.
+    """
+    level = float(np.sqrt(np.mean(x * x))) + 1e-6
+    drive, offset = db_to_gain(rng.uniform(0.0, 24.0)), rng.uniform(0.0, 0.8)
+    low = pedalboard.HighpassFilter(rng.uniform(30.0, 120.0))(np.ascontiguousarray(x, np.float32), rate)
+    # Off centre, so that there are even overtones as well.
+    driven = np.asarray(np.tanh(low * np.float32(drive / level) + np.float32(offset)), np.float32) - np.float32(np.tanh(offset))
+    added = driven - low * (np.vdot(low, driven) / (np.vdot(low, low) + np.float32(1e-9)))
+    cabinet = pedalboard.Pedalboard(
+        [
+            pedalboard.HighpassFilter(rng.uniform(200.0, 700.0)),
+            pedalboard.PeakFilter(rng.uniform(250.0, 1200.0), rng.uniform(0.0, 9.0), 0.7),
+            pedalboard.LowpassFilter(rng.uniform(700.0, 4000.0)),
+            pedalboard.LowpassFilter(rng.uniform(2000.0, 6000.0)),
+        ]
+    )
+    growl = cabinet(added, rate)
+    share = level * db_to_gain(rng.uniform(-12.0, 7.0)) / (float(np.sqrt(np.mean(growl * growl))) + 1e-6)
+    return np.asarray(x + np.float32(share) * growl, np.float32)
+
+
 class Production(NamedTuple):
     """How often a class of stems gets each treatment when it is produced."""
 
     harmony: float
+    amplifier: float
     compressor: float
     distortion: float
     band: float
@@ -125,11 +152,11 @@ class Production(NamedTuple):
 
 
 PRODUCTION = {
-    "vocals": Production(0.1, 0.7, 0.15, 0.08, 0.35, 0.3, 0.3, 1.0),
-    "drums": Production(0.0, 0.5, 0.15, 0.05, 0.0, 0.05, 0.3, 0.2),
-    "bass": Production(0.0, 0.6, 0.25, 0.0, 0.1, 0.0, 0.05, 0.5),
-    "other": Production(0.0, 0.4, 0.25, 0.05, 0.3, 0.25, 0.3, 0.3),
-    "accompaniment": Production(0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.1, 0.3),
+    "vocals": Production(0.1, 0.0, 0.7, 0.15, 0.08, 0.35, 0.3, 0.3, 1.0),
+    "drums": Production(0.0, 0.0, 0.5, 0.15, 0.05, 0.0, 0.05, 0.3, 0.2),
+    "bass": Production(0.0, 0.8, 0.6, 0.25, 0.0, 0.1, 0.0, 0.05, 0.5),
+    "other": Production(0.0, 0.0, 0.4, 0.25, 0.05, 0.3, 0.25, 0.3, 0.3),
+    "accompaniment": Production(0.0, 0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.1, 0.3),
 }
 """Harmonies are rare because one costs ten times as much as all other treatments together."""
 
@@ -145,6 +172,8 @@ def produce(x: Stereo, rng: Rng, rate: int, stem: str, probability: float) -> St
     level = float(np.sqrt(np.mean(x * x))) + 1e-6
     if rng.random() < often.harmony:
         x = harmonise(x, rng, rate)
+    if rng.random() < often.amplifier:
+        x = amplify(x, rng, rate)
     sides = [pedalboard.Pedalboard(), pedalboard.Pedalboard()]
     if rng.random() < often.compressor:
         threshold_db = PRODUCTION_RMS_DB + rng.uniform(-12.0, 3.0)

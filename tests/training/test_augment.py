@@ -106,3 +106,23 @@ def test_a_harmony_is_the_same_voice_at_another_pitch() -> None:
     ratio = 2.0 ** (np.random.default_rng(4).choice((-12, -5, -4, -3, 3, 4, 5, 7, 12)) / 12.0)
     spectrum = np.abs(np.fft.rfft((y - x)[0] * np.hanning(y.shape[1])))
     assert np.argmax(spectrum) * RATE / y.shape[1] == pytest.approx(441.0 * ratio, rel=0.02)
+
+
+def test_an_amplifier_adds_overtones_to_a_bass_and_leaves_its_low_end() -> None:
+    x = tone(hz=82.0, seconds=1.0)
+    before = np.abs(np.fft.rfft(x[0]))
+    shares_db = []
+    for seed in range(20):
+        y = augment.amplify(x, np.random.default_rng(seed), RATE)
+        assert y.shape == x.shape
+        assert y.dtype == np.float32
+        after = np.abs(np.fft.rfft(y[0]))
+        assert after[82] == pytest.approx(before[82], rel=0.35)
+        shares_db.append(20 * np.log10(np.linalg.norm(after[200:]) / after[82]))
+    assert max(shares_db) > -3.0
+    assert min(shares_db) > -25.0
+    assert np.ptp(shares_db) > 8.0, "no two amplifiers alike"
+
+
+def test_a_silent_bass_stays_silent_through_an_amplifier() -> None:
+    assert not augment.amplify(np.zeros((2, RATE), np.float32), np.random.default_rng(1), RATE).any()
