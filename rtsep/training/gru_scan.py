@@ -1,8 +1,9 @@
-"""A GRU over many frames on one CPU core, forward and backward, in bfloat16: matrix products by torch, gates by numba.
+"""A GRU over many frames on one CPU core, forward and backward: matrix products by torch, gates by numba.
 
 `nn.GRU` spends half of its time on a dozen small operators per frame. Here a frame is one matrix product and one compiled loop
 over its gates, which are computed again on the way back instead of being kept; the gradients of the weights are one product for
-all frames. The state itself stays in float32. `tools/compare_gru` prints what that gains in time and in exactness.
+all frames. What is kept and multiplied is bfloat16 where the processor multiplies that (`fast_type`), else float32; the state
+itself stays in float32. `tools/compare_gru` prints what that gains in time and in exactness.
 
 Equations as in torch (Cho et al. 2014, with the reset gate behind the product): r, z = sigmoid(i + h); n = tanh(i + r h);
 new state = n + z (state - n).
@@ -10,6 +11,7 @@ new state = n + z (state - n).
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,8 @@ from torch import Tensor, nn
 
 from rtsep.models.bandnet import BandNet, SharedGru
 
-Bits = NDArray[np.uint16]
-"""Elements of a bfloat16 tensor: the upper halves of float32."""
+Bits = NDArray[np.uint16] | NDArray[np.uint32]
+"""Elements of a bfloat16 tensor, the upper halves of float32, or of a float32 tensor."""
 
 ONE, TWO, HALF, QUARTER = np.float32(1.0), np.float32(2.0), np.float32(0.5), np.float32(0.25)
 FLAT = np.float32(9.0)
@@ -29,7 +31,6 @@ FLAT = np.float32(9.0)
 TOP = np.float32(10395.0), np.float32(1260.0), np.float32(21.0)
 BOTTOM = np.float32(10395.0), np.float32(4725.0), np.float32(210.0)
 """Padé approximant of tanh of order 5/6, exact in float32 up to about 2."""
-UPPER, ROUND = np.uint32(16), np.uint32(0x8000)
 
 
 @njit(fastmath=True, error_model="numpy", inline="always")
@@ -48,27 +49,35 @@ def sigmoid(x):  # type: ignore[no-untyped-def]
     return HALF + HALF * tanh(HALF * x)
 
 
+@njit(inline="always")
+def dropped(stored):  # type: ignore[no-untyped-def]
+    """Count the lower bits of a float32 that `stored: Bits` leaves out, 16 or 0, and half of their range, to round by."""
+    count = np.uint32(32 - 8 * stored.itemsize)
+    return count, (np.uint32(1) << count) >> np.uint32(1)
+
+
 @njit(cache=True, fastmath=True, error_model="numpy")
 def forward_gates(of_input, of_state, state, new):  # type: ignore[no-untyped-def]
     """One frame.
 
     `of_input` and `of_state` `[rows, 3 * hidden]` are what input and state give to reset, keep and proposal. `state`, a float32
-    `[rows, hidden]`, is updated in place; `new` gets it as bfloat16. All bfloat16 arrays are passed as their bits.
+    `[rows, hidden]`, is updated in place; `new` gets it too. All but `state` are `Bits`.
     """
     rows, hidden = state.shape
+    left_out, rounding = dropped(new)
     i_bits, s_bits, out = np.empty(3 * hidden, np.uint32), np.empty(3 * hidden, np.uint32), np.empty(hidden, np.float32)
     i, s, out_bits = i_bits.view(np.float32), s_bits.view(np.float32), out.view(np.uint32)
     for row in range(rows):
         for j in range(3 * hidden):
-            i_bits[j] = np.uint32(of_input[row, j]) << UPPER
-            s_bits[j] = np.uint32(of_state[row, j]) << UPPER
+            i_bits[j] = np.uint32(of_input[row, j]) << left_out
+            s_bits[j] = np.uint32(of_state[row, j]) << left_out
         for j in range(hidden):
             reset, keep = sigmoid(i[j] + s[j]), sigmoid(i[hidden + j] + s[hidden + j])
             proposal = tanh(i[2 * hidden + j] + reset * s[2 * hidden + j])
             out[j] = proposal + keep * (state[row, j] - proposal)
             state[row, j] = out[j]
         for j in range(hidden):
-            new[row, j] = np.uint16((out_bits[j] + ROUND) >> UPPER)
+            new[row, j] = (out_bits[j] + rounding) >> left_out
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -81,6 +90,7 @@ def backward_gates(of_input, of_state, before, above, ahead, carry, to_input, to
     added: reset, keep, proposal by the input, proposal by the state.
     """
     rows, hidden = carry.shape
+    left_out, rounding = dropped(to_input)
     i_bits, s_bits = np.empty(3 * hidden, np.uint32), np.empty(3 * hidden, np.uint32)
     i, s = i_bits.view(np.float32), s_bits.view(np.float32)
     b_bits, u_bits, a_bits = np.empty(hidden, np.uint32), np.empty(hidden, np.uint32), np.empty(hidden, np.uint32)
@@ -89,12 +99,12 @@ def backward_gates(of_input, of_state, before, above, ahead, carry, to_input, to
     g_bits = g.view(np.uint32)
     for row in range(rows):
         for j in range(3 * hidden):
-            i_bits[j] = np.uint32(of_input[row, j]) << UPPER
-            s_bits[j] = np.uint32(of_state[row, j]) << UPPER
+            i_bits[j] = np.uint32(of_input[row, j]) << left_out
+            s_bits[j] = np.uint32(of_state[row, j]) << left_out
         for j in range(hidden):
-            b_bits[j] = np.uint32(before[row, j]) << UPPER
-            u_bits[j] = np.uint32(above[row, j]) << UPPER
-            a_bits[j] = np.uint32(ahead[row, j]) << UPPER
+            b_bits[j] = np.uint32(before[row, j]) << left_out
+            u_bits[j] = np.uint32(above[row, j]) << left_out
+            a_bits[j] = np.uint32(ahead[row, j]) << left_out
         for j in range(hidden):
             reset, keep = sigmoid(i[j] + s[j]), sigmoid(i[hidden + j] + s[hidden + j])
             recalled = s[2 * hidden + j]
@@ -109,37 +119,38 @@ def backward_gates(of_input, of_state, before, above, ahead, carry, to_input, to
         for j in range(4 * hidden):
             to_biases[j] += g[j]
         for j in range(3 * hidden):
-            to_input[row, j] = np.uint16((g_bits[j] + ROUND) >> UPPER)
+            to_input[row, j] = (g_bits[j] + rounding) >> left_out
         for j in range(2 * hidden):
             to_state[row, j] = to_input[row, j]
         for j in range(hidden):
-            to_state[row, 2 * hidden + j] = np.uint16((g_bits[3 * hidden + j] + ROUND) >> UPPER)
+            to_state[row, 2 * hidden + j] = (g_bits[3 * hidden + j] + rounding) >> left_out
 
 
 def bits(tensor: Tensor) -> Bits:
-    """View a bfloat16 tensor as what numba can work on."""
-    view: Bits = tensor.detach().view(torch.int16).numpy().view(np.uint16)
-    return view
+    """View a tensor as what numba can work on."""
+    if tensor.dtype == torch.bfloat16:
+        return tensor.detach().view(torch.int16).numpy().view(np.uint16)
+    return tensor.detach().numpy().view(np.uint32)
 
 
 class GruScan(torch.autograd.Function):
     """An `nn.GRU` with its weights as arguments: `x: [rows, frames, width]` and `state: [rows, hidden]` as in `SharedGru`.
 
-    The state that comes in gets no gradient: chunks are trained one by one.
+    Output and products are of type `kind`. The state that comes in gets no gradient: chunks are trained one by one.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, state: Tensor, w_input: Tensor, w_state: Tensor, b_input: Tensor, b_state: Tensor
+        ctx: Any, kind: torch.dtype, x: Tensor, state: Tensor, w_input: Tensor, w_state: Tensor, b_input: Tensor, b_state: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return `[rows, frames, hidden]` and the new state."""
         rows, frames, width = x.shape
         hidden = w_state.shape[1]
-        w_input, w_state, b_input, b_state = (t.to(torch.bfloat16) for t in (w_input, w_state, b_input, b_state))
-        x = frame_by_frame(x)
+        w_input, w_state, b_input, b_state = (t.to(kind) for t in (w_input, w_state, b_input, b_state))
+        x = frame_by_frame(x, kind)
         of_input = torch.addmm(b_input, x.view(frames * rows, width), w_input.t()).view(frames, rows, 3 * hidden)
         of_state = torch.empty_like(of_input)
-        states = torch.empty(frames + 1, rows, hidden, dtype=torch.bfloat16)
+        states = torch.empty(frames + 1, rows, hidden, dtype=kind)
         states[0] = state
         last = state.detach().float().clone(memory_format=torch.contiguous_format)
         i, s, h, last_array = bits(of_input), bits(of_state), bits(states), last.numpy()
@@ -157,10 +168,10 @@ class GruScan(torch.autograd.Function):
         x, of_input, of_state, states, w_input, w_state = ctx.saved_tensors
         frames, rows, width = x.shape
         hidden = w_state.shape[1]
-        above = frame_by_frame(above)
+        above = frame_by_frame(above, x.dtype)
         to_input, to_state = torch.empty_like(of_input), torch.empty_like(of_state)
         carry, to_biases = torch.zeros(rows, hidden), torch.zeros(4 * hidden)
-        ahead = torch.zeros(rows, hidden, dtype=torch.bfloat16)
+        ahead = torch.zeros(rows, hidden, dtype=x.dtype)
         i, s, h, u, a = bits(of_input), bits(of_state), bits(states), bits(above), bits(ahead)
         gi, gs, carry_array, biases = bits(to_input), bits(to_state), carry.numpy(), to_biases.numpy()
         for frame in range(frames - 1, -1, -1):
@@ -168,6 +179,7 @@ class GruScan(torch.autograd.Function):
             torch.mm(to_state[frame], w_state, out=ahead)
         flat, flat_state = to_input.view(frames * rows, -1), to_state.view(frames * rows, -1)
         return (
+            None,
             (flat @ w_input).view(frames, rows, width).transpose(0, 1),
             None,
             (flat.t() @ x.view(frames * rows, width)).float(),
@@ -177,20 +189,26 @@ class GruScan(torch.autograd.Function):
         )
 
 
-def frame_by_frame(x: Tensor) -> Tensor:
-    """Change `[rows, frames, width]` to bfloat16 `[frames, rows, width]`: what belongs to one frame side by side in memory."""
-    return x.transpose(0, 1).to(torch.bfloat16).contiguous()
+def frame_by_frame(x: Tensor, kind: torch.dtype) -> Tensor:
+    """Change `[rows, frames, width]` to `[frames, rows, width]` of type `kind`: each frame one piece of memory."""
+    return x.transpose(0, 1).to(kind).contiguous()
+
+
+def fast_type() -> torch.dtype:
+    """Return bfloat16 if this processor multiplies it; others only pretend to, twenty times slower than they multiply float32."""
+    able = any(value for name, value in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
+    return torch.bfloat16 if able else torch.float32
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
-def scan(gru: nn.GRU, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+def scan(gru: nn.GRU, x: Tensor, state: Tensor, kind: torch.dtype) -> tuple[Tensor, Tensor]:
     """Do what `gru` does, see `GruScan`."""
-    output, last = GruScan.apply(x, state, *gru.all_weights[0])  # type: ignore[no-untyped-call]
+    output, last = GruScan.apply(kind, x, state, *gru.all_weights[0])  # type: ignore[no-untyped-call]
     return output, last
 
 
-def use_scan(net: BandNet) -> None:
-    """Let a network on a CPU train with `scan`, in bfloat16."""
+def use_scan(net: BandNet, kind: torch.dtype) -> None:
+    """Let a network on a CPU train with `scan`."""
     for module in net.modules():
         if isinstance(module, SharedGru):
-            module.scan = scan
+            module.scan = functools.partial(scan, kind=kind)

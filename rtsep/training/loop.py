@@ -53,8 +53,8 @@ class Trainer:
         self.maker = StretchMaker(corpus, recipe.streams, config.rate, recipe.streams.stretch_chunks * samples, teacher)
         self._calibrate()
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
-        if training.bfloat16 and self.device.type == "cpu":
-            use_scan(self.model)
+        if self.device.type == "cpu":
+            use_scan(self.model, torch.bfloat16 if self.objective.bfloat16 else torch.float32)
         self.lane_numbers = group.share(range(training.lanes))
         # Lanes begin at different parts of their stretch, so that no update hears beginnings only.
         self.feed = self._feed([number % recipe.streams.stretch_chunks for number in self.lane_numbers])

@@ -12,6 +12,7 @@ from rtsep.models.bandnet import BandNet
 from rtsep.stems import STEMS
 from rtsep.training import losses
 from rtsep.training.feed import Chunk
+from rtsep.training.gru_scan import fast_type
 from rtsep.training.recipe import LossConfig
 from rtsep.training.stft import LowDelayStft
 
@@ -33,16 +34,21 @@ class Weights:
 
 
 class Objective:
-    """Computes the loss of a chunk, compiled if asked."""
+    """Computes the loss of a chunk, compiled if asked.
+
+    Attributes:
+        bfloat16: whether the network computes in it: if asked, and if the processor is one that gains by it.
+    """
 
     def __init__(self, model: BandNet, stft: LowDelayStft, *, bfloat16: bool, compiled: bool) -> None:
-        self.stft, self.bfloat16 = stft, bfloat16
+        self.stft = stft
         self.masked_bins = model.config.masked_bins
         # Several sizes of batch may occur (validation, another number of processes); each is compiled for itself.
         self.network = torch.compile(model, dynamic=False) if compiled else model
         self.planes = torch.compile(losses.mix_planes, dynamic=False) if compiled else losses.mix_planes
         self.spectral = torch.compile(spectral_losses, dynamic=False) if compiled else spectral_losses
         self.device_type = model.band_bias.device.type
+        self.bfloat16 = bfloat16 and (self.device_type != "cpu" or fast_type() == torch.bfloat16)
 
     def __call__(self, chunk: Chunk, state: Tensor, weights: Weights) -> tuple[Tensor, dict[str, float], Tensor]:
         """Return the loss, its parts by name, and the state after the chunk (detached)."""

@@ -64,6 +64,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Share of the old average in the new one; less during the decay, which averages by itself."""
     device: str = "cpu"
     bfloat16: bool = True
+    """Compute in bfloat16 where the device gains by it, else in float32."""
     compile: bool = True
     threads: int = 1
     loader_workers: int = 0
