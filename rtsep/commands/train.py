@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     listing = list_data(recipe, args.recipe.parent)
     if (folder / "recipe.toml").exists() and args.decay_steps is not None:
         text = (folder / "recipe.toml").read_text()
-    open_run(folder, text, listing)
+    open_run(folder, text, listing, args.start_from)
     launch(
         Launch(
             recipe_text=text,

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from rtsep.errors import ConfigError
+from rtsep.models import bandnet_package as package
 from rtsep.training.corpus import Listing
 
 LIBRARIES = ("torch", "numpy", "soundfile", "soxr", "onnxruntime")
@@ -60,11 +61,22 @@ class CsvLog:
             writer.writerows(rows)
 
 
-def open_run(folder: Path, recipe_text: str, listing: Listing) -> None:
+def sources_of(start: Path) -> set[str]:
+    """Attributions of all that a package of weights, or the run of a checkpoint, has learnt from."""
+    if start.is_dir():
+        return set(package.read_facts(start).sources)
+    record = start.with_name("run.json")
+    return set(json.loads(record.read_text())[-1]["sources"]) if record.exists() else set()
+
+
+def open_run(folder: Path, recipe_text: str, listing: Listing, start_from: Path | None = None) -> None:
     """Create a run directory, or check that an existing one is of the same recipe, and note this start in `run.json`.
+
+    Its sources are those of the data, of what the run has heard before, and of what it starts from: weights owe them all.
 
     Raises:
         ConfigError: the folder belongs to another recipe.
+        WeightsError: `start_from` is a folder without a package.
     """
     folder.mkdir(parents=True, exist_ok=True)
     recipe = folder / "recipe.toml"
@@ -73,6 +85,7 @@ def open_run(folder: Path, recipe_text: str, listing: Listing) -> None:
     recipe.write_text(recipe_text)
     record = folder / "run.json"
     starts = json.loads(record.read_text()) if record.exists() else []
+    heard = sources_of(folder / "checkpoint.pt") | (sources_of(start_from) if start_from else set())
     starts.append(
         {
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -84,7 +97,7 @@ def open_run(folder: Path, recipe_text: str, listing: Listing) -> None:
             "data_sha256": listing.fingerprint(),
             "songs": len(listing.songs),
             "clips": len(listing.clips),
-            "sources": sorted(listing.sources),
+            "sources": sorted(listing.sources | heard),
         }
     )
     record.write_text(json.dumps(starts, indent=1) + "\n")
