@@ -81,17 +81,25 @@ def backend_or_none(rig: Rig, *, listen: bool) -> Backend | None:
 
 
 @contextlib.contextmanager
-def _terminate_like_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end a performance the way Ctrl-C does."""
+def ended_by_signals() -> Iterator[Callable[[], bool]]:
+    """Let SIGTERM end a performance the way Ctrl-C does; yields what says whether either has come. Main thread only.
 
-    def interrupt(_signal: int, _frame: object) -> None:
+    Both raise `KeyboardInterrupt`, which ends whatever waits. That is not enough: Python prints and forgets an exception that
+    arises in a finaliser or in a callback of compiled code, so whoever goes on must also ask.
+    """
+    came: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        came.append(number)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
-        yield
+        yield lambda: bool(came)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def set_faders(rig: Rig, params: ParamStore) -> None:
@@ -184,7 +192,7 @@ def perform(
         (view.tell if view else say)(text)
 
     try:
-        with _terminate_like_ctrl_c():
+        with ended_by_signals() as ended:
             registry.find(rig.engine.model or None, rig.engine.tier or None, live=song is None)
             stream = backend.open()
             effects = prepare(rig.fx, model=rig.engine.model, tier=rig.engine.tier, rate=stream.rate, live=song is None)
@@ -234,7 +242,7 @@ def perform(
             for line in engine.latency.lines() if not song else ():
                 say(f"  {line}")
             until = time.monotonic() + seconds if seconds else float("inf")
-            view.show_while(lambda: time.monotonic() < until and not (feeder and feeder.finished))
+            view.show_while(lambda: not ended() and time.monotonic() < until and not (feeder and feeder.finished))
     except KeyboardInterrupt:
         pass
     finally:
