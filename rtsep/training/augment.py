@@ -133,8 +133,41 @@ def amplify(x: Stereo, rng: Rng, rate: int) -> Stereo:
         ]
     )
     growl = cabinet(added, rate)
-    share = level * db_to_gain(rng.uniform(-12.0, 7.0)) / (float(np.sqrt(np.mean(growl * growl))) + 1e-6)
+    share = level * db_to_gain(rng.uniform(-9.0, 9.0)) / (float(np.sqrt(np.mean(growl * growl))) + 1e-6)
     return np.asarray(x + np.float32(share) * growl, np.float32)
+
+
+SWEEP_STEP = 512
+"""Frames for which the resonance of `sweep` stands still; the filter glides from one place to the next."""
+
+
+def sweep(x: Stereo, rng: Rng, rate: int) -> Stereo:
+    """Let a resonance wander over the sound, by itself or with the loudness: synthesizer filters, wah-wahs, auto-wahs.
+
+    A resonance that moves over overtones is what a vowel is. A network that has met it in voices alone takes the notes of a
+    swept bass for singing.
+    """
+    steps = np.arange(-(-x.shape[1] // SWEEP_STEP))
+    if rng.random() < 0.5:
+        motion = np.sin(2.0 * np.pi * (rng.uniform(0.1, 5.0) * steps * SWEEP_STEP / rate + rng.random()))
+    else:
+        padded = np.zeros(steps.size * SWEEP_STEP, np.float32)
+        padded[: x.shape[1]] = np.abs(x).max(0)
+        loudness = padded.reshape(-1, SWEEP_STEP).max(1)
+        motion = rng.choice((-1.0, 1.0)) * (2.0 * loudness / (loudness.max() + 1e-6) - 1.0)
+    cutoffs_hz = np.clip(np.exp(rng.uniform(*np.log((250.0, 1500.0)))) * 2.0 ** (rng.uniform(0.3, 1.5) * motion), 80.0, 8000.0)
+    modes = pedalboard.LadderFilter.Mode
+    mode = rng.choice(np.array((modes.LPF12, modes.LPF24, modes.BPF12, modes.BPF24), object))
+    ladder = pedalboard.LadderFilter(mode, float(cutoffs_hz[0]), rng.uniform(0.3, 0.9), rng.uniform(1.0, 4.0))
+    level = float(np.sqrt(np.mean(x * x))) + 1e-6
+    loud = np.ascontiguousarray(x * np.float32(db_to_gain(PRODUCTION_RMS_DB) / level), np.float32)
+    swept = np.empty_like(loud)
+    for step, cutoff_hz in enumerate(cutoffs_hz):
+        ladder.cutoff_hz = float(cutoff_hz)
+        span = slice(step * SWEEP_STEP, (step + 1) * SWEEP_STEP)
+        swept[:, span] = ladder(loud[:, span], rate, reset=False)
+    share = level * db_to_gain(rng.uniform(-3.0, 12.0)) / (float(np.sqrt(np.mean(swept * swept))) + 1e-6)
+    return np.asarray(x + np.float32(share) * swept, np.float32)
 
 
 class Production(NamedTuple):
@@ -142,6 +175,7 @@ class Production(NamedTuple):
 
     harmony: float
     amplifier: float
+    sweep: float
     compressor: float
     distortion: float
     band: float
@@ -152,11 +186,11 @@ class Production(NamedTuple):
 
 
 PRODUCTION = {
-    "vocals": Production(0.1, 0.0, 0.7, 0.15, 0.08, 0.35, 0.3, 0.3, 1.0),
-    "drums": Production(0.0, 0.0, 0.5, 0.15, 0.05, 0.0, 0.05, 0.3, 0.2),
-    "bass": Production(0.0, 0.8, 0.6, 0.25, 0.0, 0.1, 0.0, 0.05, 0.5),
-    "other": Production(0.0, 0.0, 0.4, 0.25, 0.05, 0.3, 0.25, 0.3, 0.3),
-    "accompaniment": Production(0.0, 0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.1, 0.3),
+    "vocals": Production(0.1, 0.0, 0.0, 0.7, 0.15, 0.08, 0.35, 0.3, 0.3, 1.0),
+    "drums": Production(0.0, 0.0, 0.0, 0.5, 0.15, 0.05, 0.0, 0.05, 0.3, 0.2),
+    "bass": Production(0.0, 0.8, 0.35, 0.6, 0.25, 0.0, 0.1, 0.0, 0.05, 0.5),
+    "other": Production(0.0, 0.0, 0.15, 0.4, 0.25, 0.05, 0.3, 0.25, 0.3, 0.3),
+    "accompaniment": Production(0.0, 0.0, 0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.1, 0.3),
 }
 """Harmonies are rare because one costs ten times as much as all other treatments together."""
 
@@ -174,6 +208,8 @@ def produce(x: Stereo, rng: Rng, rate: int, stem: str, probability: float) -> St
         x = harmonise(x, rng, rate)
     if rng.random() < often.amplifier:
         x = amplify(x, rng, rate)
+    if rng.random() < often.sweep:
+        x = sweep(x, rng, rate)
     sides = [pedalboard.Pedalboard(), pedalboard.Pedalboard()]
     if rng.random() < often.compressor:
         threshold_db = PRODUCTION_RMS_DB + rng.uniform(-12.0, 3.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -124,5 +126,28 @@ def test_an_amplifier_adds_overtones_to_a_bass_and_leaves_its_low_end() -> None:
     assert np.ptp(shares_db) > 8.0, "no two amplifiers alike"
 
 
-def test_a_silent_bass_stays_silent_through_an_amplifier() -> None:
-    assert not augment.amplify(np.zeros((2, RATE), np.float32), np.random.default_rng(1), RATE).any()
+def test_a_sweep_moves_a_resonance_over_the_overtones() -> None:
+    seconds = 4
+    times = np.arange(seconds * RATE) / RATE
+    # Louder and softer by turns, for the sweeps that follow the loudness.
+    saw = (2.0 * (82.0 * times % 1.0) - 1.0) * (0.55 + 0.45 * np.sin(2.0 * np.pi * times))
+    x = np.stack((saw, saw)).astype(np.float32)
+
+    def brightness_hz(y: augment.Stereo) -> np.ndarray:
+        spectra = np.abs(np.fft.rfft(y[0].reshape(seconds * 10, -1) * np.hanning(RATE // 10), axis=1)) ** 2
+        return spectra @ np.fft.rfftfreq(RATE // 10, 1.0 / RATE) / spectra.sum(1)
+
+    octaves = []
+    for seed in range(20):
+        y = augment.sweep(x, np.random.default_rng(seed), RATE)
+        assert y.shape == x.shape
+        assert y.dtype == np.float32
+        octaves.append(float(np.ptp(np.log2(brightness_hz(y)))))
+    assert float(np.ptp(np.log2(brightness_hz(x)))) < 0.1
+    assert np.median(octaves) > 0.3
+    assert max(octaves) > 1.5
+
+
+@pytest.mark.parametrize("treatment", [augment.amplify, augment.sweep])
+def test_silence_stays_silent(treatment: Callable[..., augment.Stereo]) -> None:
+    assert not treatment(np.zeros((2, RATE), np.float32), np.random.default_rng(1), RATE).any()
