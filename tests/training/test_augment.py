@@ -126,6 +126,21 @@ def test_an_amplifier_adds_overtones_to_a_bass_and_leaves_its_low_end() -> None:
     assert np.ptp(shares_db) > 8.0, "no two amplifiers alike"
 
 
+def test_an_overdrive_fills_the_gaps_between_overtones() -> None:
+    chord = tone(hz=110.0, seconds=1.0) + tone(hz=165.0, seconds=1.0)
+    above_db = []
+    for seed in range(20):
+        y = augment.overdrive(chord, np.random.default_rng(seed), RATE)
+        assert y.shape == chord.shape
+        assert y.dtype == np.float32
+        power = np.abs(np.fft.rfft(y[0])) ** 2
+        above_db.append(10 * np.log10(power[200:].sum() / power.sum()))
+        # Sums and differences of the two notes, where neither has an overtone.
+        assert power[[55, 275]].min() > 10 * power[[60, 280]].max()
+    assert np.median(above_db) > -15.0
+    assert np.ptp(above_db) > 3.0, "no two amplifiers alike"
+
+
 def test_a_sweep_moves_a_resonance_over_the_overtones() -> None:
     seconds = 4
     times = np.arange(seconds * RATE) / RATE
@@ -148,6 +163,6 @@ def test_a_sweep_moves_a_resonance_over_the_overtones() -> None:
     assert max(octaves) > 1.5
 
 
-@pytest.mark.parametrize("treatment", [augment.amplify, augment.sweep])
+@pytest.mark.parametrize("treatment", [augment.amplify, augment.overdrive, augment.sweep])
 def test_silence_stays_silent(treatment: Callable[..., augment.Stereo]) -> None:
     assert not treatment(np.zeros((2, RATE), np.float32), np.random.default_rng(1), RATE).any()
