@@ -191,28 +191,70 @@ def sweep(x: Stereo, rng: Rng, rate: int) -> Stereo:
     return np.asarray(x + np.float32(share) * swept, np.float32)
 
 
+def bend(x: Stereo, rng: Rng, rate: int) -> Stereo:
+    """Let the pitch waver, as a vibrato or as slides; recorded guitars do what sampled ones leave to voices.
+
+    Read at a speed of 1 + d(t), d being a sine of 4 to 8 Hz up to 60 cents or smooth noise up to 150 cents, fading in and out.
+    The sound never runs ahead or behind by more than some 20 ms, which any treatment may.
+    """
+    frames = x.shape[1]
+    seconds = np.arange(frames, dtype=np.float32) / rate
+    if rng.random() < 0.5:
+        hz, cents = rng.uniform(4.0, 8.0), rng.uniform(10.0, 60.0)
+        wave = np.sin(2.0 * np.pi * hz * seconds)
+    else:
+        hz, cents = rng.uniform(0.5, 2.5), rng.uniform(30.0, 150.0)
+        points = rng.uniform(-1.0, 1.0, int(2.0 * hz * frames / rate) + 3)
+        wave = np.sin(0.5 * np.pi * np.interp(2.0 * hz * seconds, np.arange(points.size), points))
+    ahead = (2.0 ** (cents / 1200.0) - 1.0) * rate / (2.0 * np.pi * hz) * wave  # d is its slope
+    knots = np.arange(frames // rate + 2)
+    amount = np.clip(np.interp(seconds, knots, rng.uniform(-0.5, 1.5, knots.size)), 0.0, 1.0)
+    at = np.clip(np.arange(frames) + amount * ahead, 0.0, frames - 1.0)
+    before = np.minimum(at.astype(np.int64), frames - 2)
+    part = (at - before).astype(np.float32)
+    return np.asarray(x[:, before] + part * (x[:, before + 1] - x[:, before]), np.float32)
+
+
 class Production(NamedTuple):
     """How often a class of stems gets each treatment when it is produced."""
 
-    harmony: float
-    amplifier: float
-    overdrive: float
-    sweep: float
-    compressor: float
-    distortion: float
-    band: float
-    chorus: float
-    echo: float
-    hall: float
-    limiter: float
+    harmony: float = 0.0
+    bend: float = 0.0
+    amplifier: float = 0.0
+    overdrive: float = 0.0
+    sweep: float = 0.0
+    compressor: float = 0.0
+    distortion: float = 0.0
+    band: float = 0.0
+    phaser: float = 0.0
+    chorus: float = 0.0
+    echo: float = 0.0
+    hall: float = 0.0
+    limiter: float = 0.0
 
 
 PRODUCTION = {
-    "vocals": Production(0.1, 0.0, 0.0, 0.0, 0.7, 0.15, 0.08, 0.35, 0.3, 0.3, 1.0),
-    "drums": Production(0.0, 0.0, 0.0, 0.0, 0.5, 0.15, 0.05, 0.0, 0.05, 0.3, 0.2),
-    "bass": Production(0.0, 0.8, 0.0, 0.35, 0.6, 0.25, 0.0, 0.1, 0.0, 0.05, 0.5),
-    "other": Production(0.0, 0.0, 0.2, 0.15, 0.4, 0.25, 0.05, 0.3, 0.25, 0.3, 0.3),
-    "accompaniment": Production(0.0, 0.0, 0.0, 0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.1, 0.3),
+    "vocals": Production(
+        harmony=0.1, bend=0.1, compressor=0.7, distortion=0.15, band=0.08, chorus=0.35, echo=0.3, hall=0.3, limiter=1.0
+    ),
+    "drums": Production(compressor=0.5, distortion=0.15, band=0.05, echo=0.05, hall=0.3, limiter=0.2),
+    "bass": Production(
+        bend=0.25, amplifier=0.8, sweep=0.35, compressor=0.6, distortion=0.25, phaser=0.1, chorus=0.1, hall=0.05, limiter=0.5
+    ),
+    "other": Production(
+        bend=0.25,
+        overdrive=0.2,
+        sweep=0.15,
+        compressor=0.4,
+        distortion=0.25,
+        band=0.05,
+        phaser=0.15,
+        chorus=0.3,
+        echo=0.25,
+        hall=0.3,
+        limiter=0.3,
+    ),
+    "accompaniment": Production(compressor=0.3, hall=0.1, limiter=0.3),
 }
 """Harmonies are rare because one costs ten times as much as all other treatments together."""
 
@@ -228,6 +270,8 @@ def produce(x: Stereo, rng: Rng, rate: int, stem: str, probability: float) -> St
     level = float(np.sqrt(np.mean(x * x))) + 1e-6
     if rng.random() < often.harmony:
         x = harmonise(x, rng, rate)
+    if rng.random() < often.bend:
+        x = bend(x, rng, rate)
     if rng.random() < often.amplifier:
         x = amplify(x, rng, rate)
     if rng.random() < often.overdrive:
@@ -243,6 +287,9 @@ def produce(x: Stereo, rng: Rng, rate: int, stem: str, probability: float) -> St
     if rng.random() < often.band:
         _insert(sides, pedalboard.HighpassFilter, rng.uniform(150.0, 500.0))
         _insert(sides, pedalboard.LowpassFilter, rng.uniform(2500.0, 6000.0))
+    if rng.random() < often.phaser:
+        speed_hz, depth, centre_hz = rng.uniform(0.1, 2.0), rng.uniform(0.3, 1.0), rng.uniform(300.0, 2000.0)
+        _insert(sides, pedalboard.Phaser, speed_hz, depth, centre_hz, rng.uniform(0.0, 0.7), rng.uniform(0.3, 0.6))
     if rng.random() < often.chorus:  # two players, or one twice: each side drifts by itself
         depth, share = rng.uniform(0.05, 0.3), rng.uniform(0.3, 0.6)
         for side in sides:

@@ -141,6 +141,26 @@ def test_an_overdrive_fills_the_gaps_between_overtones() -> None:
     assert np.ptp(above_db) > 3.0, "no two amplifiers alike"
 
 
+def test_a_bend_wavers_around_the_pitch_and_keeps_the_time() -> None:
+    x = tone(hz=441.0, seconds=4.0)
+    times = np.arange(x.shape[1]) / RATE
+    widest_cents, delays_ms = [], []
+    for seed in range(20):
+        y = augment.bend(x, np.random.default_rng(seed), RATE)
+        assert y.shape == x.shape
+        assert y.dtype == np.float32
+        np.testing.assert_allclose(y[1], 0.5 * y[0], atol=1e-6)
+        # The analytic signal: positive frequencies alone.
+        turns = np.unwrap(np.angle(np.fft.ifft(np.fft.fft(y[0]) * (np.fft.fftfreq(y.shape[1]) > 0))))[RATE // 10 : -RATE // 10]
+        hz = np.diff(turns[::441]) / (2 * np.pi * 0.01)
+        widest_cents.append(np.abs(1200 * np.log2(hz / 441.0)).max())
+        late = turns / (2 * np.pi * 441.0) - times[RATE // 10 : -RATE // 10]
+        delays_ms.append(1e3 * np.ptp(late))
+    assert max(widest_cents) > 40.0
+    assert max(widest_cents) < 400.0
+    assert max(delays_ms) < 60.0
+
+
 def test_a_sweep_moves_a_resonance_over_the_overtones() -> None:
     seconds = 4
     times = np.arange(seconds * RATE) / RATE
@@ -163,6 +183,6 @@ def test_a_sweep_moves_a_resonance_over_the_overtones() -> None:
     assert max(octaves) > 1.5
 
 
-@pytest.mark.parametrize("treatment", [augment.amplify, augment.overdrive, augment.sweep])
+@pytest.mark.parametrize("treatment", [augment.amplify, augment.bend, augment.overdrive, augment.sweep])
 def test_silence_stays_silent(treatment: Callable[..., augment.Stereo]) -> None:
     assert not treatment(np.zeros((2, RATE), np.float32), np.random.default_rng(1), RATE).any()
