@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rtsep.errors import ConfigError
+from rtsep.errors import ConfigError, WeightsError
 from rtsep.models import bandnet_package as package
 from rtsep.training.corpus import Listing
 
@@ -62,11 +62,19 @@ class CsvLog:
 
 
 def sources_of(start: Path) -> set[str]:
-    """Attributions of all that a package of weights, or the run of a checkpoint, has learnt from."""
+    """Attributions of all that a package of weights, or the run of a checkpoint, has learnt from.
+
+    Raises:
+        WeightsError: nothing tells.
+    """
     if start.is_dir():
         return set(package.read_facts(start).sources)
     record = start.with_name("run.json")
-    return set(json.loads(record.read_text())[-1]["sources"]) if record.exists() else set()
+    if not record.exists():
+        raise WeightsError(
+            f"{record} is missing: weights owe thanks to all they learnt from. Copy it there from the run of {start}."
+        )
+    return set(json.loads(record.read_text())[-1]["sources"])
 
 
 def open_run(folder: Path, recipe_text: str, listing: Listing, start_from: Path | None = None) -> None:
@@ -76,16 +84,17 @@ def open_run(folder: Path, recipe_text: str, listing: Listing, start_from: Path 
 
     Raises:
         ConfigError: the folder belongs to another recipe.
-        WeightsError: `start_from` is a folder without a package.
+        WeightsError: `start_from` is a folder without a package, or a checkpoint without the record of its run.
     """
+    heard = sources_of(start_from) if start_from else set()
     folder.mkdir(parents=True, exist_ok=True)
     recipe = folder / "recipe.toml"
     if recipe.exists() and recipe.read_text() != recipe_text:
         raise ConfigError(f"{folder} is a run of another recipe; give --run another folder, or train {recipe} itself.")
     recipe.write_text(recipe_text)
     record = folder / "run.json"
-    starts = json.loads(record.read_text()) if record.exists() else []
-    heard = sources_of(folder / "checkpoint.pt") | (sources_of(start_from) if start_from else set())
+    starts: list[dict[str, Any]] = json.loads(record.read_text()) if record.exists() else []
+    heard |= set(starts[-1]["sources"]) if starts else set()
     starts.append(
         {
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from rtsep.errors import WeightsError
 from rtsep.models import bandnet_package as package
 from rtsep.training.corpus import Listing
 from rtsep.training.rundir import open_run
@@ -31,3 +34,10 @@ def test_weights_owe_thanks_to_all_that_they_ever_heard(tmp_path: Path) -> None:
 def test_a_run_from_nothing_owes_to_its_data_alone(tmp_path: Path) -> None:
     open_run(tmp_path, "", Listing(sources={"Somebody (CC0)"}))
     assert sources(tmp_path) == ["Somebody (CC0)"]
+
+
+def test_weights_of_unknown_origin_begin_no_run(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").touch()
+    with pytest.raises(WeightsError, match=r"run\.json is missing.*Copy it there"):
+        open_run(tmp_path / "run", "", Listing(), tmp_path / "checkpoint.pt")
+    assert not (tmp_path / "run").exists()
