@@ -94,8 +94,16 @@ def work(job: Launch, rank: int, size: int, rendezvous: Path | None) -> None:
         begin(trainer, start)
     watcher = RunWatcher(job.folder, recipe, trainer.step) if rank == 0 else Watcher()
     deadline = time.monotonic() + job.minutes * 60.0 if job.minutes else None
+    parent = multiprocessing.parent_process()
+
+    def should_stop() -> bool:
+        """Also when the parent was killed: nobody could stop this process any more, and a new start would write beside it."""
+        if stop_asked or (parent is not None and not parent.is_alive()):
+            return True
+        return deadline is not None and time.monotonic() > deadline
+
     try:
-        run(trainer, job.folder, watcher, lambda: bool(stop_asked) or (deadline is not None and time.monotonic() > deadline))
+        run(trainer, job.folder, watcher, should_stop)
     finally:
         watcher.close()
         trainer.close()

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +125,34 @@ def test_two_processes_compute_the_update_of_one(songs_on_disk: Path) -> None:
     for name, value in alone.model.items():
         # Sums over lanes in another order: 1e-7 in a gradient, which AdamW's first steps can blow up to a part of the rate 5e-3.
         assert torch.allclose(value, together.model[name], atol=2e-4), name
+
+
+def test_processes_of_a_killed_run_save_and_end(songs_on_disk: Path) -> None:
+    run, recipe = songs_on_disk / "killed", songs_on_disk / "small.toml"
+    recipe.write_text(RECIPE.format(steps=1_000_000, processes=2))
+    command = [sys.executable, "-m", "rtsep.cli", "train", str(recipe), "--run", str(run)]
+    parent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: (run / "steps.csv").exists())
+    # The processes of the run, and one of multiprocessing's.
+    children = [int(pid) for pid in Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()]
+    assert len(children) >= 2
+    parent.kill()
+    parent.wait()
+    try:
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
+    finally:
+        for pid in children:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    last = (run / "steps.csv").read_text().splitlines()[-1]
+    assert checkpoints.load(run / "checkpoint.pt").step == int(last.split(",")[0])
+
+
+def wait_for(happens: Callable[[], bool], seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_run_directory_tells_everything(songs_on_disk: Path) -> None:
