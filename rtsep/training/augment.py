@@ -195,7 +195,7 @@ def bend(x: Stereo, rng: Rng, rate: int) -> Stereo:
     """Let the pitch waver, as a vibrato or as slides; recorded guitars do what sampled ones leave to voices.
 
     Read at a speed of 1 + d(t), d being a sine of 4 to 8 Hz up to 60 cents or smooth noise up to 150 cents, fading in and out.
-    The sound never runs ahead or behind by more than some 20 ms, which any treatment may.
+    The sound never runs ahead or behind by more than 30 ms.
     """
     frames = x.shape[1]
     seconds = np.arange(frames, dtype=np.float32) / rate
