@@ -102,13 +102,52 @@ def saturate(x: Stereo, rng: Rng, probability: float) -> Stereo:
     return np.asarray(ceiling * np.tanh(x / ceiling), np.float32)
 
 
+def transpose(x: Stereo, semitones: float, rate: int) -> Stereo:
+    """Play at another pitch at the same tempo; formants move along."""
+    ratio = float(2.0 ** (semitones / 12.0))
+    moved = change_speed(change_tempo(x.T, 1.0 / ratio, rate), ratio, rate).T[:, : x.shape[1]]
+    return np.pad(moved, ((0, 0), (0, x.shape[1] - moved.shape[1])))
+
+
 def harmonise(x: Stereo, rng: Rng, rate: int) -> Stereo:
     """Add the same voice at another pitch, from an octave below to one above, a little softer."""
-    ratio = float(2.0 ** (rng.choice((-12, -5, -4, -3, 3, 4, 5, 7, 12)) / 12.0))
-    second = change_speed(change_tempo(x.T, 1.0 / ratio, rate), ratio, rate).T[:, : x.shape[1]]
-    both = x.copy()
-    both[:, : second.shape[1]] += np.float32(rng.uniform(0.2, 0.7)) * second
-    return both
+    second = transpose(x, float(rng.choice((-12, -5, -4, -3, 3, 4, 5, 7, 12))), rate)
+    return x + np.float32(rng.uniform(0.2, 0.7)) * second
+
+
+def reshape_throat(x: Stereo, rng: Rng, rate: int) -> Stereo:
+    """Move the formants by 1.5 to 4 semitones and leave the pitch: another singer sings the same.
+
+    `change_speed` moves both, so it makes no low voice with a short throat and no high one with a long throat.
+    """
+    semitones = rng.choice((-1.0, 1.0)) * rng.uniform(1.5, 4.0)
+    ratio = float(2.0 ** (semitones / 12.0))
+    voice = x[:1] if np.array_equal(x[0], x[1]) else x  # the stretcher is what takes the time
+    moved = np.ascontiguousarray(change_speed(voice.T, ratio, rate).T)
+    # Rubber Band's faster engine keeps formants by half only.
+    sung = pedalboard.time_stretch(moved, rate, 1.0 / ratio, -semitones, high_quality=True, preserve_formants=True)
+    sung = np.pad(sung[:, : x.shape[1]], ((0, 0), (0, max(0, x.shape[1] - sung.shape[1]))))
+    return np.asarray(np.broadcast_to(sung, x.shape), np.float32)
+
+
+def ring(x: Stereo, rng: Rng, rate: int) -> Stereo:
+    """Let kicks and toms ring at a pitch of their own, and half of the time snares as well, as tuned and electronic kits do."""
+    low = pedalboard.PeakFilter(rng.uniform(40.0, 110.0), rng.uniform(6.0, 18.0), rng.uniform(3.0, 12.0))
+    if rng.random() < 0.5:
+        return np.asarray(low(np.ascontiguousarray(x), rate), np.float32)
+    middle = pedalboard.PeakFilter(rng.uniform(150.0, 400.0), rng.uniform(3.0, 12.0), rng.uniform(2.0, 8.0))
+    return np.asarray(pedalboard.Pedalboard([low, middle])(np.ascontiguousarray(x), rate), np.float32)
+
+
+def double(bass: Stereo, rng: Rng, rate: int) -> Stereo:
+    """Play along with a bass on an overdriven guitar, an octave above it or in fifths; its level is as it comes.
+
+    Guitars of rock and metal do so for whole songs. Where bass and `other` are of different pieces, they never do.
+    """
+    guitar = transpose(bass, 12.0, rate)
+    if rng.random() < 0.6:
+        guitar = guitar + np.float32(rng.uniform(0.5, 1.0)) * transpose(bass, 19.0, rate)
+    return overdrive(guitar, rng, rate)
 
 
 def amplify(x: Stereo, rng: Rng, rate: int) -> Stereo:
@@ -218,7 +257,9 @@ def bend(x: Stereo, rng: Rng, rate: int) -> Stereo:
 class Production(NamedTuple):
     """How often a class of stems gets each treatment when it is produced."""
 
+    throat: float = 0.0
     harmony: float = 0.0
+    ring: float = 0.0
     bend: float = 0.0
     amplifier: float = 0.0
     overdrive: float = 0.0
@@ -235,9 +276,18 @@ class Production(NamedTuple):
 
 PRODUCTION = {
     "vocals": Production(
-        harmony=0.1, bend=0.1, compressor=0.7, distortion=0.15, band=0.08, chorus=0.35, echo=0.3, hall=0.3, limiter=1.0
+        throat=0.12,
+        harmony=0.1,
+        bend=0.1,
+        compressor=0.7,
+        distortion=0.15,
+        band=0.08,
+        chorus=0.35,
+        echo=0.3,
+        hall=0.3,
+        limiter=1.0,
     ),
-    "drums": Production(compressor=0.5, distortion=0.15, band=0.05, echo=0.05, hall=0.3, limiter=0.2),
+    "drums": Production(ring=0.3, compressor=0.5, distortion=0.15, band=0.05, echo=0.05, hall=0.3, limiter=0.2),
     "bass": Production(
         bend=0.25, amplifier=0.8, sweep=0.35, compressor=0.6, distortion=0.25, phaser=0.1, chorus=0.1, hall=0.05, limiter=0.5
     ),
@@ -256,7 +306,7 @@ PRODUCTION = {
     ),
     "accompaniment": Production(compressor=0.3, hall=0.1, limiter=0.3),
 }
-"""Harmonies are rare because one costs ten times as much as all other treatments together."""
+"""Harmonies are rare because one costs ten times as much as all other treatments together; throats cost as much."""
 
 
 def produce(x: Stereo, rng: Rng, rate: int, stem: str, probability: float) -> Stereo:
@@ -268,8 +318,12 @@ def produce(x: Stereo, rng: Rng, rate: int, stem: str, probability: float) -> St
         return x
     often = PRODUCTION[stem]
     level = float(np.sqrt(np.mean(x * x))) + 1e-6
+    if rng.random() < often.throat:
+        x = reshape_throat(x, rng, rate)
     if rng.random() < often.harmony:
         x = harmonise(x, rng, rate)
+    if rng.random() < often.ring:
+        x = ring(x, rng, rate)
     if rng.random() < often.bend:
         x = bend(x, rng, rate)
     if rng.random() < often.amplifier:
@@ -310,6 +364,48 @@ def produce(x: Stereo, rng: Rng, rate: int, stem: str, probability: float) -> St
 def _insert(sides: list[pedalboard.Pedalboard], effect: type[pedalboard.Plugin], *settings: float) -> None:
     for side in sides:
         side.append(effect(*settings))
+
+
+GLUE_STEP = 256
+"""Frames over which the level is measured for `duck` and `glue`; gains glide from one such block to the next."""
+
+
+def _block_levels(x: Stereo) -> NDArray[np.float64]:
+    """RMS level of each block of `GLUE_STEP` frames, both sides together."""
+    padded = np.pad(x, ((0, 0), (0, -x.shape[1] % GLUE_STEP)))
+    return np.sqrt(np.mean(padded.reshape(2, -1, GLUE_STEP).astype(np.float64) ** 2, (0, 2)))
+
+
+def _follow(levels: NDArray[np.float64], attack: float, release: float) -> NDArray[np.float64]:
+    """Smooth levels as a compressor does; both factors are per block, 0 follows at once."""
+    followed, level = np.empty_like(levels), 0.0
+    for index, now in enumerate(levels):
+        level = now + (attack if now > level else release) * (level - now)
+        followed[index] = level
+    return followed
+
+
+def _glide(gains: NDArray[np.float64], frames: int) -> NDArray[np.float32]:
+    middles = (np.arange(gains.size) + 0.5) * GLUE_STEP
+    return np.interp(np.arange(frames), middles, gains).astype(np.float32)
+
+
+def duck(drums: Stereo, rng: Rng, rate: int) -> NDArray[np.float32]:
+    """Gain `[frames]` of what makes room for every kick, by 3 dB up to silence: the pumping of dance music."""
+    kick = pedalboard.LowpassFilter(120.0)(np.ascontiguousarray(drums), rate)
+    levels = _follow(_block_levels(kick), 0.0, float(np.exp(-GLUE_STEP / (rate * rng.uniform(0.05, 0.25)))))
+    loudest = float(np.quantile(levels, 0.98)) + 1e-6
+    return _glide(1.0 - rng.uniform(0.3, 1.0) * np.clip(levels / loudest, 0.0, 1.0), drums.shape[1])
+
+
+def glue(mix: Stereo, rng: Rng, rate: int) -> NDArray[np.float32]:
+    """Gain `[frames]` of a compressor over the whole mix: one gain for all stems, so that they still add up."""
+    second = rate / GLUE_STEP
+    attack, release = np.exp(-1.0 / (second * rng.uniform(0.003, 0.05))), np.exp(-1.0 / (second * rng.uniform(0.05, 0.5)))
+    levels = _follow(_block_levels(mix), float(attack), float(release))
+    threshold = db_to_gain(rng.uniform(-9.0, 3.0)) * (float(np.sqrt(np.mean(mix * mix))) + 1e-6)
+    slope = 1.0 - 1.0 / rng.uniform(1.5, 8.0)
+    return _glide(np.maximum(levels / threshold, 1.0) ** -slope, mix.shape[1])
 
 
 def place(x: Stereo, rng: Rng) -> Stereo:

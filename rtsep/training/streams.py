@@ -36,6 +36,10 @@ whatever a network has never heard belongs there, so other clips are changed unt
 BACKWARDS = 0.15
 """Share of other clips that are played backwards."""
 
+DOUBLED, DUCKED, GLUED = 0.12, 0.15, 0.4
+"""Shares of produced mixes in which a guitar plays along with the bass, bass and other make room for the kick, and all goes
+through one compressor."""
+
 
 class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How stretches are drawn. Probabilities of the three kinds add up to one."""
@@ -118,6 +122,8 @@ class StretchMaker:
         """Return the stretch that belongs to `seed`."""
         rng = np.random.default_rng(seed)
         stems, (groups, weights) = self._kinds[rng.choice(len(self._kinds), p=self._chances)](rng)
+        if rng.random() < self.config.produced:
+            self._arrange(stems, rng)
         for stem in range(4):
             if rng.random() < self.config.drop_stem:
                 stems[stem] = 0.0
@@ -128,6 +134,17 @@ class StretchMaker:
         if self.teacher is not None:
             stems, groups, weights = self._taught(self.teacher, seed, stems, groups, weights)
         return Stretch(stems, groups, weights, float((gain * level) ** 2))
+
+    def _arrange(self, stems: NDArray[np.float32], rng: np.random.Generator) -> None:
+        """Treat the stems of a mix together, in place, as arrangers and mastering do."""
+        if rng.random() < DOUBLED and stems[BASS].any():
+            guitar = augment.place(augment.double(stems[BASS], rng, self.rate), rng)
+            level, wanted = (np.sqrt(np.mean(x * x)) for x in (guitar, stems[BASS]))
+            stems[OTHER] += guitar * np.float32(wanted * db_to_gain(rng.uniform(-6.0, 6.0)) / (level + 1e-6))
+        if rng.random() < DUCKED and stems[DRUMS].any():
+            stems[BASS : OTHER + 1] *= augment.duck(stems[DRUMS], rng, self.rate)
+        if rng.random() < GLUED:
+            stems *= augment.glue(stems.sum(0), rng, self.rate)
 
     def _taught(
         self,

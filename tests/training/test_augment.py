@@ -186,3 +186,81 @@ def test_a_sweep_moves_a_resonance_over_the_overtones() -> None:
 @pytest.mark.parametrize("treatment", [augment.amplify, augment.bend, augment.overdrive, augment.sweep])
 def test_silence_stays_silent(treatment: Callable[..., augment.Stereo]) -> None:
     assert not treatment(np.zeros((2, RATE), np.float32), np.random.default_rng(1), RATE).any()
+
+
+def vowel(pitch_hz: float, formant_hz: float, seconds: float = 2.0) -> augment.Stereo:
+    """Pulses through one resonance."""
+    pulses = (np.arange(int(seconds * RATE)) % (RATE / pitch_hz) < 1.0).astype(np.float32)
+    sung = augment.pedalboard.PeakFilter(formant_hz, 30.0, 4.0)(np.stack((pulses, pulses)), RATE)
+    return np.asarray(sung / 40.0, np.float32)
+
+
+def test_a_reshaped_throat_moves_the_formant_and_keeps_the_pitch() -> None:
+    x = vowel(150.0, 900.0)
+    moves_db = []
+    for seed in range(12):
+        y = augment.reshape_throat(x, np.random.default_rng(seed), RATE)
+        assert y.shape == x.shape
+        assert y.dtype == np.float32
+        power = np.abs(np.fft.rfft(y[0, RATE // 2 : RATE // 2 + RATE] * np.hanning(RATE))) ** 2
+        assert power[145:156].sum() > 0.8 * power[80:220].sum(), "the pitch stays at 150 Hz"
+        moves_db.append(10 * np.log10(power[1040:1220].sum() / power[590:770].sum()))  # the resonance lies between
+    assert min(moves_db) < -6.0
+    assert max(moves_db) > 6.0
+
+
+def test_a_ring_makes_a_knock_sound_on_at_a_low_pitch() -> None:
+    x = np.zeros((2, RATE), np.float32)
+    x[:, 1000:1050] = 1.0
+    pitches_hz = set()
+    for seed in range(12):
+        y = augment.ring(x, np.random.default_rng(seed), RATE)
+        assert not y[:, :1000].any()
+        assert np.abs(y[:, 3000:]).max() > 10 * np.abs(x[:, 3000:]).max()
+        pitches_hz.add(int(np.argmax(np.abs(np.fft.rfft(y[0])))))
+    assert all(30 <= hz <= 130 for hz in pitches_hz)
+    assert len(pitches_hz) > 6
+
+
+def test_a_doubling_guitar_sounds_above_the_bass_and_when_it_does() -> None:
+    bass = np.zeros((2, 2 * RATE), np.float32)
+    bass[:, RATE:] = tone(hz=55.0, seconds=1.0)
+    for seed in range(8):
+        guitar = augment.double(bass, np.random.default_rng(seed), RATE)
+        assert guitar.shape == bass.shape
+        assert np.abs(guitar[:, : RATE // 2]).max() < 0.02 * np.abs(guitar).max()
+        power = np.abs(np.fft.rfft(guitar[0, RATE:])) ** 2
+        assert power[100:].sum() > 0.9 * power.sum()
+        assert power[105:116].max() > 10 * power[50:60].max()
+
+
+def test_a_duck_makes_room_for_the_kick_and_comes_back() -> None:
+    drums = np.zeros((2, 2 * RATE), np.float32)
+    drums[:, RATE : RATE + 4000] = tone(hz=50.0, seconds=0.1)[:, :4000]
+    for seed in range(8):
+        gain = augment.duck(drums, np.random.default_rng(seed), RATE)
+        assert gain.shape == drums.shape[1:]
+        assert gain[: RATE - 1024].min() == 1.0
+        assert -1e-6 <= gain[RATE : RATE + 4000].min() < 0.71
+        assert gain[-1] > 0.9
+        assert np.abs(np.diff(gain)).max() < 0.01, "no clicks"
+
+
+def test_glue_turns_loud_passages_down_and_leaves_quiet_ones() -> None:
+    mix = tone(seconds=2.0)
+    mix[:, :RATE] *= 0.1
+    for seed in range(8):
+        gain = augment.glue(mix, np.random.default_rng(seed), RATE)
+        assert gain.shape == mix.shape[1:]
+        assert gain[1000 : RATE - 1024].min() == 1.0
+        assert 0.2 < gain[-RATE // 4 :].mean() < 1.0
+
+
+@pytest.mark.parametrize("treatment", [augment.double, augment.reshape_throat, augment.ring])
+def test_silence_is_not_disturbed(treatment: Callable[..., augment.Stereo]) -> None:
+    assert not treatment(np.zeros((2, RATE), np.float32), np.random.default_rng(1), RATE).any()
+
+
+@pytest.mark.parametrize("gain", [augment.duck, augment.glue])
+def test_the_gain_beside_silence_is_one(gain: Callable[..., np.ndarray]) -> None:
+    assert np.array_equal(gain(np.zeros((2, RATE), np.float32), np.random.default_rng(1), RATE), np.ones(RATE, np.float32))
