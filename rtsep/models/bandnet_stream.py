@@ -1,7 +1,8 @@
 """BandNet hop by hop in numpy and ONNX Runtime: no torch, one core, a fraction of a millisecond.
 
-The masks multiply the spectrum of the low-delay STFT; what lies above them goes to `other`. As masks add up to one in every
-bin, the stems add up to the delayed input, and silence gives silence.
+The masks divide the spectrum of the low-delay STFT, with the help of where in the stereo field each stem stands
+(`rtsep.dsp.wiener`); what lies above them goes to `other`. As masks add up to one in every bin, the stems add up to the delayed
+input, and silence gives silence.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.dsp.stft import Spectra, StreamingStft
+from rtsep.dsp.wiener import divider
 from rtsep.dsp.windows import low_delay_pair
 from rtsep.models.bandnet_config import BandNetConfig
 from rtsep.models.runtime import open_session
@@ -61,20 +63,27 @@ class BandNetStream:
         self.spec = spec
         self._net, self._config = net, config
         self._stft = StreamingStft(low_delay_pair(config.window, config.hop, config.synthesis))
+        self._divider = divider(len(config.stems), config.channels, self._stft.bins, config.hop, config.rate)
         self._remainder = config.stems.index("other")
 
     def init_state(self) -> State:
         """Return the memory of a stream that has heard only silence."""
         config = self._config
         memory = self._stft.init_state((config.channels,), (len(config.stems), config.channels))
-        return memory | {"hidden": np.zeros((config.blocks, config.band_count, config.hidden), np.float32)}
+        return memory | self._divider.init_state() | {"hidden": np.zeros((config.blocks, config.band_count, config.hidden), np.float32)}
 
     def step(self, mix: Audio, state: State) -> Audio:
         """Separate one hop, see `Separator.step`."""
-        covered = self._config.masked_bins
-        spectrum = self._stft.analyse(mix, state)  # [channels, 1, bins]
-        masks, state["hidden"] = masks_of_frame(self._net, spectrum[:, 0], state["hidden"])
-        stems = np.zeros((len(self._config.stems), *spectrum.shape), np.complex64)
-        stems[..., 0, :covered] = masks * spectrum[:, 0, :covered]
-        stems[self._remainder, ..., covered:] = spectrum[..., covered:]
-        return self._stft.synthesise(stems, state)
+        spectrum = self._stft.analyse(mix, state)[:, 0]  # [channels, bins]
+        masks, state["hidden"] = masks_of_frame(self._net, spectrum, state["hidden"])
+        stems = self._divider.split(to_all_bins(masks, self._stft.bins, self._remainder), spectrum, state)
+        return self._stft.synthesise(stems[:, :, None], state)
+
+
+def to_all_bins(masks: NDArray[np.float32], bins: int, remainder: int) -> NDArray[np.float32]:
+    """Extend masks `[stems, channels, covered]` to `[stems, channels, bins]`: above them all is of stem `remainder`."""
+    covered = masks.shape[-1]
+    extended = np.zeros((*masks.shape[:-1], bins), np.float32)
+    extended[..., :covered] = masks
+    extended[remainder, :, covered:] = 1.0
+    return extended

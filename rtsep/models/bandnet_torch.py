@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rtsep.dsp import wiener
 from rtsep.dsp.windows import low_delay_pair
 from rtsep.models.bandnet import BandNet
 from rtsep.models.bandnet_config import BandNetConfig
@@ -66,6 +67,7 @@ class BandNetTorch:
         self._synthesis = torch.from_numpy(pair.synthesis).to(self.device)
         self._input = torch.zeros(config.channels, config.hop, device=self.device)
         self._output = torch.zeros(len(config.stems), config.channels, config.hop, device=self.device)
+        self._pool = torch.from_numpy(np.stack(wiener.pooled(config.bins))).to(self.device)
         self._memory: dict[str, Tensor] = self._silence()
         self._graph = self._capture() if self.device.type == "cuda" else None
 
@@ -75,6 +77,7 @@ class BandNetTorch:
             "window": torch.zeros(config.channels, config.window, device=self.device),
             "tail": torch.zeros(len(config.stems), config.channels, config.latency, device=self.device),
             "hidden": self._net.init_state(),
+            "covariances": torch.zeros(len(config.stems), 4, config.bins, device=self.device),
         }
 
     def init_state(self) -> State:
@@ -110,9 +113,41 @@ class BandNetTorch:
         above = torch.zeros(len(config.stems), 1, config.bins - config.masked_bins, device=self.device)
         above[config.stems.index("other")] = 1.0
         gains = torch.cat((masks[0, 0], above.expand(-1, config.channels, -1)), -1)
-        pieces = torch.fft.irfft(gains * spectrum, config.window)[..., -config.synthesis :] * self._synthesis
+        stems = self._split(gains, spectrum) if config.channels == wiener.CHANNELS else gains * spectrum
+        pieces = torch.fft.irfft(stems, config.window)[..., -config.synthesis :] * self._synthesis
         self._output.copy_(pieces[..., : config.hop] + memory["tail"])
         memory["tail"].copy_(pieces[..., config.hop :])
+
+    def _split(self, masks: Tensor, spectrum: Tensor) -> Tensor:
+        """What `rtsep.dsp.wiener` does: masks `[stems, 2, bins]` and a spectrum `[2, bins]` to stems."""
+        covariances = self._memory["covariances"]
+        power = spectrum.real.square() + spectrum.imag.square()
+        cross = spectrum[0] * spectrum[1].conj()
+        sure = masks.square()
+        both = sure[:, 0] * sure[:, 1]
+        new = torch.stack((sure[:, 0].square() * power[0], sure[:, 1].square() * power[1], both * cross.real, both * cross.imag), 1)
+        moved = new + wiener.keep(self._config.hop, self._config.rate) * (covariances - new)
+        total = power.sum(0)
+        covariances.copy_(torch.where((total > 0) & total.isfinite(), moved, covariances))
+        covariances.masked_fill_(covariances.abs() <= wiener.FAINTEST, 0.0)
+
+        # In float64: differences of sums over bins as loud as bass and as faint as breath.
+        sums = torch.nn.functional.pad(covariances.double().cumsum(-1), (1, 0))
+        places = (sums[..., self._pool[1]] - sums[..., self._pool[0]]).float()
+        trace = places[:, :2].sum(1, keepdim=True)
+        heard = trace > wiener.FAINTEST
+        places = torch.where(heard, places / trace, torch.zeros_like(places))
+        places[:, :2] += wiener.FLOOR + torch.where(heard, 0.0, 0.5)
+
+        share = (masks * power).sum(1, keepdim=True)
+        whole = share.sum(0)
+        left, right, real, imag = (share * places).sum(0) / whole
+        middle = torch.complex(real, imag)
+        scale = 1.0 / ((left * right - real.square() - imag.square()) * whole)
+        y0, y1 = scale * (right * spectrum[0] - middle * spectrum[1]), scale * (left * spectrum[1] - middle.conj() * spectrum[0])
+        r = torch.complex(places[:, 2], places[:, 3])
+        filtered = share * torch.stack((places[:, 0] * y0 + r * y1, r.conj() * y0 + places[:, 1] * y1), 1)
+        return torch.where((whole > wiener.FAINTEST) & whole.isfinite(), filtered, masks * spectrum)
 
     def _capture(self) -> torch.cuda.CUDAGraph:
         with torch.inference_mode():

@@ -2,7 +2,8 @@
 
 Both hear the mix at the same time and mask one STFT, so the latencies of the nets do not add up. In every bin the vocals get a
 mean of what both nets give them; what is left goes to drums, bass and other in the proportions of our own net. Above 11 kHz,
-where Spleeter sees nothing, our own net is alone. The masks of a bin add up to one, hence the stems to the delayed input.
+where Spleeter sees nothing, our own net is alone. The masks of a bin add up to one, hence the stems to the delayed input. They
+divide each bin with the help of where in the stereo field the stems stand (`rtsep.dsp.wiener`).
 
 That STFT is the one of Spleeter's tier: where there is time to look ahead, windows that overlap by three quarters of 4096
 frames are a better use of 70 ms than three transforms of the future (0.1 to 0.3 dB of vocals and 0.1 to 0.5 of drums,
@@ -23,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.dsp.stft import StreamingStft, spectra
+from rtsep.dsp.wiener import divider
 from rtsep.dsp.windows import low_delay_pair
 from rtsep.models.bandnet_config import BandNetConfig
-from rtsep.models.bandnet_stream import FrameNet, masks_of_frame
+from rtsep.models.bandnet_stream import FrameNet, masks_of_frame, to_all_bins
 from rtsep.models.separator import Audio, SeparatorSpec, State
 from rtsep.models.spleeter_shape import BINS, FFT, HOP
 from rtsep.models.spleeter_stream import Magnitudes, SpleeterWindow
@@ -35,6 +37,9 @@ OWN_SHARE = 0.15
 within 0.01 dB (5.57, 5.57, 5.56); but most of those songs share singers with our training, and on the one that does not every
 0.05 less is 0.1 dB better. A blend of both nets' logits, fitted at four frequencies on six songs, was no better on the
 seventh."""
+
+REMAINDER = -1
+"""`other`, to which all above the masks goes."""
 
 Masks = NDArray[np.float32]
 
@@ -67,6 +72,7 @@ class SideBySide:
         own = low_delay_pair(config.window, config.hop, config.synthesis)
         self._own_window = own.analysis
         self._stft = StreamingStft(window.pair if config.hop == HOP else own)
+        self._divider = divider(len(config.stems), config.channels, self._stft.bins, config.hop, config.rate)
         self._covered = config.masked_bins
         self._coarser = FFT // config.window
         self._transforms = spec.hop // config.hop
@@ -76,7 +82,7 @@ class SideBySide:
         """Return the memory of a stream that has heard only silence."""
         config = self._config
         memory = self._stft.init_state((config.channels,), (len(config.stems), config.channels))
-        return memory | {
+        return memory | self._divider.init_state() | {
             "hidden": np.zeros((config.blocks, config.band_count, config.hidden), np.float32),
             "spleeter": self._window.init_state(),
             "heard": np.zeros((config.channels, FFT + (self._window.every - 1) * HOP), np.float32),
@@ -90,9 +96,11 @@ class SideBySide:
         """Separate one hop, see `Separator.step`."""
         self._listen(mix, state)
         transforms, masks = self._divide(mix, state)
-        stems = np.zeros((len(masks), *transforms.shape), np.complex64)
-        stems[..., : self._covered] = share_out(masks, state["sung"][..., :: self._coarser]) * transforms[..., : self._covered]
-        stems[-1, ..., self._covered :] = transforms[..., self._covered :]
+        shared = share_out(masks, state["sung"][..., :: self._coarser])
+        stems = np.empty((len(masks), *transforms.shape), np.complex64)
+        for index in range(self._transforms):
+            all_bins = to_all_bins(shared[:, :, index], self._stft.bins, REMAINDER)
+            stems[:, :, index] = self._divider.split(all_bins, transforms[:, index], state)
         return self._stft.synthesise(stems, state)
 
     def _listen(self, mix: Audio, state: State) -> None:

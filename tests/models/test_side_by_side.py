@@ -9,10 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from rtsep.dsp.stft import overlap_add, spectra
+from rtsep.dsp.wiener import divider
 from rtsep.dsp.windows import low_delay_pair
 from rtsep.errors import ConfigError
 from rtsep.models import bandnet_loader, registry, spleeter
-from rtsep.models.bandnet_stream import masks_of_frame
+from rtsep.models.bandnet_stream import masks_of_frame, to_all_bins
 from rtsep.models.card import ModelCard, TierCard
 from rtsep.models.cascade import describe
 from rtsep.models.separator import Separator
@@ -85,14 +86,14 @@ def test_the_masks_of_a_transform_are_those_of_both_nets_for_that_transform(name
     for index in range(count):
         masks, hidden = masks_of_frame(net, seen[:, index], hidden)
         own.append(masks.copy())
-    state, masked = window.init_state(), np.zeros((len(STEMS), *transforms.shape), np.complex64)
+    filtered = divider(len(STEMS), 2, transforms.shape[-1], HOP, separator.spec.rate)
+    places, state, masked = filtered.init_state(), window.init_state(), np.zeros((len(STEMS), *transforms.shape), np.complex64)
     for end in range(every, count + 1, every):
         sung = window.masks(np.ascontiguousarray(signal[:, (end - every) * HOP : (end - 1) * HOP + FFT]), state)
         for index in range(end - given, end - given + every):
             if index >= 0:
-                covered = transforms[:, index, : config.masked_bins]
-                masked[:, :, index, : config.masked_bins] = share_out(own[index], sung[:, index - (end - given)]) * covered
-                masked[-1, :, index, config.masked_bins :] = transforms[:, index, config.masked_bins :]
+                shared = to_all_bins(share_out(own[index], sung[:, index - (end - given)]), transforms.shape[-1], -1)
+                masked[:, :, index] = filtered.split(shared, transforms[:, index], places)
     wanted = overlap_add(masked, pair)[..., pair.latency :]
     late = separator.spec.latency
     assert np.abs(contract.run(separator, mix)[..., late:] - wanted[..., : mix.shape[1] - late]).max() < 1e-6
