@@ -120,24 +120,24 @@ class BandNetTorch:
 
     def _split(self, masks: Tensor, spectrum: Tensor) -> Tensor:
         """What `rtsep.dsp.wiener` does: masks `[stems, 2, bins]` and a spectrum `[2, bins]` to stems."""
-        covariances = self._memory["covariances"]
+        covariances, floor, faintest = self._memory["covariances"], float(wiener.FLOOR), float(wiener.FAINTEST)
         power = spectrum.real.square() + spectrum.imag.square()
         cross = spectrum[0] * spectrum[1].conj()
         sure = masks.square()
         both = sure[:, 0] * sure[:, 1]
         new = torch.stack((sure[:, 0].square() * power[0], sure[:, 1].square() * power[1], both * cross.real, both * cross.imag), 1)
-        moved = new + wiener.keep(self._config.hop, self._config.rate) * (covariances - new)
+        moved = new + float(wiener.keep(self._config.hop, self._config.rate)) * (covariances - new)
         total = power.sum(0)
         covariances.copy_(torch.where((total > 0) & total.isfinite(), moved, covariances))
-        covariances.masked_fill_(covariances.abs() <= wiener.FAINTEST, 0.0)
+        covariances.masked_fill_(covariances.abs() <= faintest, 0.0)
 
         # In float64: differences of sums over bins as loud as bass and as faint as breath.
         sums = torch.nn.functional.pad(covariances.double().cumsum(-1), (1, 0))
         places = (sums[..., self._pool[1]] - sums[..., self._pool[0]]).float()
         trace = places[:, :2].sum(1, keepdim=True)
-        heard = trace > wiener.FAINTEST
+        heard = trace > faintest
         places = torch.where(heard, places / trace, torch.zeros_like(places))
-        places[:, :2] += wiener.FLOOR + torch.where(heard, 0.0, 0.5)
+        places[:, :2] += torch.where(heard, floor, floor + 0.5)
 
         share = (masks * power).sum(1, keepdim=True)
         whole = share.sum(0)
@@ -147,7 +147,7 @@ class BandNetTorch:
         y0, y1 = scale * (right * spectrum[0] - middle * spectrum[1]), scale * (left * spectrum[1] - middle.conj() * spectrum[0])
         r = torch.complex(places[:, 2], places[:, 3])
         filtered = share * torch.stack((places[:, 0] * y0 + r * y1, r.conj() * y0 + places[:, 1] * y1), 1)
-        return torch.where((whole > wiener.FAINTEST) & whole.isfinite(), filtered, masks * spectrum)
+        return torch.where((whole > faintest) & whole.isfinite(), filtered, masks * spectrum)
 
     def _capture(self) -> torch.cuda.CUDAGraph:
         with torch.inference_mode():

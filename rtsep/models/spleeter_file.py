@@ -17,7 +17,7 @@ from rtsep.models.level import block_powers, follow, init_level
 from rtsep.models.runtime import Net
 from rtsep.models.separator import Audio, SeparatorSpec
 from rtsep.models.spleeter_shape import BINS, FFT, HOP, STEP
-from rtsep.models.spleeter_stream import CHANNELS, fill_past, magnitudes_of, masked
+from rtsep.models.spleeter_stream import CHANNELS, fill_past, magnitudes_of, masked, vocals_divider
 
 Weights = NDArray[np.float32]
 """`[transforms]` of a segment, 0 … 1."""
@@ -48,15 +48,20 @@ class SpleeterFile:
         gain = np.float32(follow(block_powers(padded[:, FFT - HOP :]), init_level(memory=count)))
         length = max(STEP, min(self._longest, count // STEP * STEP))
         starts, weights = segments(count, length)
-        vocals = np.zeros_like(padded)
+        masks = np.zeros((CHANNELS, count, BINS), np.float32)
         for start, weight in zip(starts, weights, strict=True):
             missing = max(0, -start)
             audio = padded[:, (start + missing) * HOP : (start + length - 1) * HOP + FFT]
             seen = np.zeros((1, CHANNELS, length, BINS), np.float32)
             seen[0, :, missing:] = magnitudes_of(audio) * gain
             fill_past(seen[0], np.arange(length) >= missing)
-            masks = self._net(seen)[0] * weight[:, None]
-            vocals[:, (start + missing) * HOP : (start + length - 1) * HOP + FFT] += masked(audio, masks[:, missing:], self._pair)
+            masks[:, start + missing : start + length] += (self._net(seen)[0] * weight[:, None])[:, missing:]
+        vocals, filtered = np.zeros_like(padded), vocals_divider()
+        places = filtered.init_state()
+        for start in range(0, count, length):
+            stop = min(count, start + length)
+            span = slice(start * HOP, (stop - 1) * HOP + FFT)
+            vocals[:, span] += masked(padded[:, span], masks[:, start:stop], self._pair, filtered, places)
         stems = np.empty((len(self.spec.stems), *mix.shape), np.float32)
         stems[0] = vocals[:, FFT - HOP : FFT - HOP + frames]
         np.subtract(mix, stems[0], out=stems[1])

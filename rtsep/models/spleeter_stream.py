@@ -22,11 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.dsp.stft import overlap_add, spectra
+from rtsep.dsp.wiener import Divider, divider
 from rtsep.dsp.windows import WindowPair, hann
 from rtsep.models.level import block_powers, follow, init_level
 from rtsep.models.runtime import Net
 from rtsep.models.separator import Audio, State
-from rtsep.models.spleeter_shape import BINS, FFT, HOP
+from rtsep.models.spleeter_shape import BINS, FFT, HOP, SAMPLE_RATE
 
 CHANNELS = 2
 HANN: Audio = hann(FFT).astype(np.float32)
@@ -55,6 +56,7 @@ class SpleeterWindow:
         self._net, self.pair = net, pair
         self._context, self._guessed = context, guessed
         self.every, self._smooth = every, smooth
+        self._divider = vocals_divider()
 
     def init_state(self) -> State:
         """Return the magnitudes of the past, which of them hold sound, the level, and room for the net's input."""
@@ -64,12 +66,12 @@ class SpleeterWindow:
             "sounding": np.zeros(past, bool),
             "level": init_level(),
             "input": np.zeros((1, CHANNELS, self._context, BINS), np.float32),
-        }
+        } | self._divider.init_state()
 
     def estimate(self, window: Audio, state: State) -> Audio:
         """Return `[1, channels, fade + hop]` of vocals, see `WindowNet.estimate`."""
         oldest = window[:, : FFT + (self.every - 1) * HOP]
-        return masked(oldest, self.masks(window, state), self.pair)[None]
+        return masked(oldest, self.masks(window, state), self.pair, self._divider, state)[None]
 
     def masks(self, window: Audio, state: State) -> Magnitudes:
         """Return masks of the vocals.
@@ -103,14 +105,28 @@ def magnitudes_of(audio: Audio) -> Magnitudes:
     return np.abs(spectra(audio, HANN, HOP)[..., :BINS])
 
 
-def masked(audio: Audio, masks: Magnitudes, pair: WindowPair) -> Audio:
+def vocals_divider() -> Divider:
+    """Return what divides the bins that the nets see into vocals and the rest."""
+    return divider(2, CHANNELS, BINS, HOP, SAMPLE_RATE)
+
+
+def masked(audio: Audio, masks: Magnitudes, pair: WindowPair, filtered: Divider, state: State) -> Audio:
     """Apply masks `[channels, n, BINS]` to `[channels, (n - 1) * HOP + FFT]` frames.
+
+    Args:
+        audio: the mix.
+        masks: of the vocals.
+        pair: windows that carry the audio.
+        filtered: from `vocals_divider`.
+        state: holds what it remembers, updated in place.
 
     Returns:
         `[channels, (n - 1) * HOP + Ns]` vocals with tapered ends, the last frame that of `audio`.
     """
     transforms = spectra(audio, pair.analysis, HOP)
-    transforms[..., :BINS] *= masks
+    for index in range(transforms.shape[1]):
+        sung = masks[:, index]
+        transforms[:, index, :BINS] = filtered.split(np.stack((sung, 1.0 - sung)), transforms[:, index, :BINS], state)[0]
     transforms[..., BINS:] = 0
     return overlap_add(transforms, pair)
 
