@@ -70,7 +70,11 @@ class BandNetStream:
         """Return the memory of a stream that has heard only silence."""
         config = self._config
         memory = self._stft.init_state((config.channels,), (len(config.stems), config.channels))
-        return memory | self._divider.init_state() | {"hidden": np.zeros((config.blocks, config.band_count, config.hidden), np.float32)}
+        return (
+            memory
+            | self._divider.init_state()
+            | {"hidden": np.zeros((config.blocks, config.band_count, config.hidden), np.float32)}
+        )
 
     def step(self, mix: Audio, state: State) -> Audio:
         """Separate one hop, see `Separator.step`."""

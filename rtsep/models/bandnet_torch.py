@@ -125,7 +125,9 @@ class BandNetTorch:
         cross = spectrum[0] * spectrum[1].conj()
         sure = masks.square()
         both = sure[:, 0] * sure[:, 1]
-        new = torch.stack((sure[:, 0].square() * power[0], sure[:, 1].square() * power[1], both * cross.real, both * cross.imag), 1)
+        new = torch.stack(
+            (sure[:, 0].square() * power[0], sure[:, 1].square() * power[1], both * cross.real, both * cross.imag), 1
+        )
         moved = new + float(wiener.keep(self._config.hop, self._config.rate)) * (covariances - new)
         total = power.sum(0)
         covariances.copy_(torch.where((total > 0) & total.isfinite(), moved, covariances))

@@ -82,15 +82,19 @@ class SideBySide:
         """Return the memory of a stream that has heard only silence."""
         config = self._config
         memory = self._stft.init_state((config.channels,), (len(config.stems), config.channels))
-        return memory | self._divider.init_state() | {
-            "hidden": np.zeros((config.blocks, config.band_count, config.hidden), np.float32),
-            "spleeter": self._window.init_state(),
-            "heard": np.zeros((config.channels, FFT + (self._window.every - 1) * HOP), np.float32),
-            "sung": np.zeros((config.channels, self._window.every, BINS), np.float32),
-            "until_next": 0,
-            "spectra": np.zeros((config.channels, self._waiting, self._stft.bins), np.complex64),
-            "masks": np.zeros((len(config.stems), config.channels, self._waiting, self._covered), np.float32),
-        }
+        return (
+            memory
+            | self._divider.init_state()
+            | {
+                "hidden": np.zeros((config.blocks, config.band_count, config.hidden), np.float32),
+                "spleeter": self._window.init_state(),
+                "heard": np.zeros((config.channels, FFT + (self._window.every - 1) * HOP), np.float32),
+                "sung": np.zeros((config.channels, self._window.every, BINS), np.float32),
+                "until_next": 0,
+                "spectra": np.zeros((config.channels, self._waiting, self._stft.bins), np.complex64),
+                "masks": np.zeros((len(config.stems), config.channels, self._waiting, self._covered), np.float32),
+            }
+        )
 
     def step(self, mix: Audio, state: State) -> Audio:
         """Separate one hop, see `Separator.step`."""

@@ -373,7 +373,8 @@ GLUE_STEP = 256
 def _block_levels(x: Stereo) -> NDArray[np.float64]:
     """RMS level of each block of `GLUE_STEP` frames, both sides together."""
     padded = np.pad(x, ((0, 0), (0, -x.shape[1] % GLUE_STEP)))
-    return np.sqrt(np.mean(padded.reshape(2, -1, GLUE_STEP).astype(np.float64) ** 2, (0, 2)))
+    levels: NDArray[np.float64] = np.sqrt(np.mean(padded.reshape(2, -1, GLUE_STEP).astype(np.float64) ** 2, (0, 2)))
+    return levels
 
 
 def _follow(levels: NDArray[np.float64], attack: float, release: float) -> NDArray[np.float64]:

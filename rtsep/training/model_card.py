@@ -76,7 +76,7 @@ Causal separator of {", ".join(config.stems)} at {latency_ms:.1f} ms algorithmic
 * **Architecture**: BandNet, a band-split GRU with weights shared by all bands (`rtsep/models/bandnet.py`):
   {config.band_count} bands, width {config.width}, GRU {config.hidden}, {config.blocks} blocks;
   STFT {config.window}/{config.hop} with a synthesis window of {config.synthesis}.
-  Real softmax masks: the stems add up to the mix.
+  Real softmax masks, then a Wiener filter that knows where stems stand: they add up to the mix.
 * **Training**: {training["updates"]} updates, {training["core_hours"]} core-hours, {training["hours_heard"]} hours of mixed
   audio heard. {origin}{softened}Data fingerprint `{training["data_sha256"][:16]}`.
   Made by `rtsep train`, packaged by `rtsep export`.
