@@ -2,12 +2,12 @@
 
 A mask divides both channels of a bin by one number each. Where the voice stands in the middle and guitars at the sides, the two
 channels together know more: with a spatial covariance R_s per stem (2 x 2, trace one) and shares w_s that add up to one, stem s
-of the bin x is w_s R_s (sum of w R)^-1 x (Duong, Vincent and Gribonval, "Under-determined reverberant audio source separation using a
-full-rank spatial covariance model", IEEE TASLP 2010). The stems add up to x whatever the covariances are.
+of the bin x is w_s R_s (sum of w R)^-1 x (Duong, Vincent and Gribonval, "Under-determined reverberant audio source separation
+using a full-rank spatial covariance model", IEEE TASLP 2010). The stems add up to x whatever the covariances are.
 
 Offline the covariances are fitted to the whole song. Here they are followed: each bin of each stem averages what the masks gave
-it over the last `MEMORY_S`, the more the surer a mask was, and neighbouring bins are pooled, as an instrument seldom stands at one
-place with one overtone and elsewhere with the next. `FLOOR` keeps the filter close to the masks where places tell little.
+it over the last `MEMORY_S`, the more the surer a mask was, and neighbouring bins are pooled, as an instrument seldom stands at
+one place with one overtone and elsewhere with the next. `FLOOR` keeps the filter close to the masks where places tell little.
 
 What it gains is in `tools/training/README.md`.
 """
@@ -177,7 +177,8 @@ class SpatialWiener:
     def split(self, masks: NDArray[np.float32], spectrum: Spectra, state: dict[str, Any]) -> Spectra:
         """Divide one transform, see `Divider.split`.
 
-        `state["covariances"]`, `[stems, 4, bins]`, moves on: left, right, real and imaginary part of left times the conjugate of right.
+        `state["covariances"]`, `[stems, 4, bins]`, moves on: left, right, real and imaginary part of left times the conjugate of
+        right.
         """
         masks, spectrum = np.ascontiguousarray(masks, np.float32), np.ascontiguousarray(spectrum, np.complex64)
         stems = np.empty((self._stems, *spectrum.shape), np.complex64)
