@@ -4,7 +4,7 @@ The nets see segments of 512 transforms (11.9 s), the length they were trained o
 after the one before, so that every transform is judged twice; a triangle of weights trusts the middle of a segment
 more than its ends. The last segment ends where the file does and nothing is padded there: silence after the music
 would spoil the last 16 transforms. Shorter files use the longest segment that fits; under 64 transforms (1.5 s)
-the file counts as a stream that has just begun.
+the file counts as a stream that has just begun. Where the vocals stand is followed from the first transform to the last, as live.
 """
 
 from __future__ import annotations
