@@ -4,8 +4,8 @@ The nets see the magnitudes of 64 transforms; a longer past gains less than 0.1 
 few are decoded. Masks come from Hann transforms, as the nets were trained, but may be applied to transforms with a short
 synthesis window, which is what sets the latency. The middle of such a window is later than that of a Hann window, by up to a
 hop, and the mean of two neighbouring masks fits it better than the first of them (`smooth`: 0.05 dB); Hann transforms gain 0.03
-dB by it. Above 11 kHz the nets see nothing and the vocals get nothing. Masks divide with the help of where vocals and the rest stand
-(`rtsep.dsp.wiener`).
+dB by it. Above 11 kHz the nets see nothing and the vocals get nothing. Masks divide with the help of where vocals and the rest
+stand (`rtsep.dsp.wiener`).
 
 Where the music ends, here and now, the nets' convolutions would find zeros, which no music sounds like. What was heard last,
 held for one transform and then mirrored, is a better guess of what comes next (a b c, then c c b a): 0.3 to 0.5 dB of vocals
