@@ -1,7 +1,7 @@
-"""Changes to a stem that leave it the same instrument: speed, tempo, equaliser, room, production, place in the stereo field.
+"""Changes to a stem that leave it the same instrument: speed, tempo, production, place in the stereo field.
 
 All take and return `[2, frames]` float32 and draw from the generator they are given, so a stream can be made again from its seed.
-Equaliser and room are applied as one spectrum product over the whole stretch, hence cost two FFTs together.
+Equaliser and room are in `rooms`, what is done to a whole mix in `mastering`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ from rtsep.units import db_to_gain
 
 Stereo = NDArray[np.float32]
 Rng = np.random.Generator
-
-FFT_STEP = 8192
-"""FFT sizes are multiples of this, hence of many small primes, which is what makes them fast."""
 
 PRODUCTION_RMS_DB = -16.0
 """Level at which stems meet the treatments that depend on it."""
@@ -50,48 +47,6 @@ def change_tempo(x: NDArray[np.float32], ratio: float, rate: int) -> NDArray[np.
     if ratio == 1.0:
         return x
     return np.asarray(pedalboard.time_stretch(np.ascontiguousarray(x.T), rate, stretch_factor=ratio, high_quality=False).T)
-
-
-def random_equaliser(rng: Rng, bins: int, rate: int, depth_db: float = 6.0) -> NDArray[np.float32]:
-    """Smooth gain curve over `bins` from 0 Hz to Nyquist: independent gains at eight points on a logarithmic frequency axis."""
-    points_hz = np.geomspace(60.0, 16000.0, 8)
-    gains_db = np.clip(rng.normal(0.0, 0.5 * depth_db, points_hz.size), -1.5 * depth_db, depth_db)
-    frequencies = np.linspace(0.0, rate / 2, bins)
-    # Evaluated on a coarse grid first: a logarithm per bin of a 12-second spectrum would cost more than the FFT.
-    coarse = np.geomspace(20.0, rate / 2, 256)
-    curve = 10.0 ** (np.interp(np.log(coarse), np.log(points_hz), gains_db) / 20.0)
-    return np.interp(frequencies, coarse, curve).astype(np.float32)
-
-
-def random_room(rng: Rng, rate: int) -> NDArray[np.float32]:
-    """Impulse response `[2, frames]`: the direct sound, then a decaying noise tail of 0.1 to 1.2 s with its own darkness."""
-    seconds = float(rng.uniform(0.1, 1.2))
-    frames = int(seconds * rate)
-    envelope = np.exp(-6.9 * np.arange(frames, dtype=np.float32) / frames)
-    tail = rng.standard_normal((2, frames), np.float32) * envelope
-    darkness = float(rng.uniform(0.0, 0.9))
-    tail[:, 1:] = (1.0 - darkness) * tail[:, 1:] + darkness * tail[:, :-1]
-    tail *= float(rng.uniform(0.05, 0.5)) / np.sqrt((tail**2).sum(1, keepdims=True))
-    predelay = int(rng.uniform(0.0, 0.03) * rate)
-    response = np.zeros((2, predelay + frames + 1), np.float32)
-    response[:, 0] = 1.0
-    response[:, predelay + 1 :] = tail
-    return response
-
-
-def filter_stem(x: Stereo, rng: Rng, rate: int, equaliser: float, room: float) -> Stereo:
-    """Equalise with probability `equaliser` and reverberate with probability `room`."""
-    with_equaliser, with_room = rng.random() < equaliser, rng.random() < room
-    if not (with_equaliser or with_room):
-        return x
-    response = random_room(rng, rate) if with_room else np.ones((1, 1), np.float32)
-    size = FFT_STEP * -(-(x.shape[1] + response.shape[1]) // FFT_STEP)
-    spectrum = np.fft.rfft(x, size)
-    if with_room:
-        spectrum *= np.fft.rfft(response, size)
-    if with_equaliser:
-        spectrum *= random_equaliser(rng, spectrum.shape[1], rate)
-    return np.ascontiguousarray(np.fft.irfft(spectrum, size)[:, : x.shape[1]], np.float32)
 
 
 def saturate(x: Stereo, rng: Rng, probability: float) -> Stereo:
@@ -364,49 +319,6 @@ def produce(x: Stereo, rng: Rng, rate: int, stem: str, probability: float) -> St
 def _insert(sides: list[pedalboard.Pedalboard], effect: type[pedalboard.Plugin], *settings: float) -> None:
     for side in sides:
         side.append(effect(*settings))
-
-
-GLUE_STEP = 256
-"""Frames over which the level is measured for `duck` and `glue`; gains glide from one such block to the next."""
-
-
-def _block_levels(x: Stereo) -> NDArray[np.float64]:
-    """RMS level of each block of `GLUE_STEP` frames, both sides together."""
-    padded = np.pad(x, ((0, 0), (0, -x.shape[1] % GLUE_STEP)))
-    levels: NDArray[np.float64] = np.sqrt(np.mean(padded.reshape(2, -1, GLUE_STEP).astype(np.float64) ** 2, (0, 2)))
-    return levels
-
-
-def _follow(levels: NDArray[np.float64], attack: float, release: float) -> NDArray[np.float64]:
-    """Smooth levels as a compressor does; both factors are per block, 0 follows at once."""
-    followed, level = np.empty_like(levels), 0.0
-    for index, now in enumerate(levels):
-        level = now + (attack if now > level else release) * (level - now)
-        followed[index] = level
-    return followed
-
-
-def _glide(gains: NDArray[np.float64], frames: int) -> NDArray[np.float32]:
-    middles = (np.arange(gains.size) + 0.5) * GLUE_STEP
-    return np.interp(np.arange(frames), middles, gains).astype(np.float32)
-
-
-def duck(drums: Stereo, rng: Rng, rate: int) -> NDArray[np.float32]:
-    """Gain `[frames]` of what makes room for every kick, by 3 dB up to silence: the pumping of dance music."""
-    kick = pedalboard.LowpassFilter(120.0)(np.ascontiguousarray(drums), rate)
-    levels = _follow(_block_levels(kick), 0.0, float(np.exp(-GLUE_STEP / (rate * rng.uniform(0.05, 0.25)))))
-    loudest = float(np.quantile(levels, 0.98)) + 1e-6
-    return _glide(1.0 - rng.uniform(0.3, 1.0) * np.clip(levels / loudest, 0.0, 1.0), drums.shape[1])
-
-
-def glue(mix: Stereo, rng: Rng, rate: int) -> NDArray[np.float32]:
-    """Gain `[frames]` of a compressor over the whole mix: one gain for all stems, so that they still add up."""
-    second = rate / GLUE_STEP
-    attack, release = np.exp(-1.0 / (second * rng.uniform(0.003, 0.05))), np.exp(-1.0 / (second * rng.uniform(0.05, 0.5)))
-    levels = _follow(_block_levels(mix), float(attack), float(release))
-    threshold = db_to_gain(rng.uniform(-9.0, 3.0)) * (float(np.sqrt(np.mean(mix * mix))) + 1e-6)
-    slope = 1.0 - 1.0 / rng.uniform(1.5, 8.0)
-    return _glide(np.maximum(levels / threshold, 1.0) ** -slope, mix.shape[1])
 
 
 def place(x: Stereo, rng: Rng) -> Stereo:

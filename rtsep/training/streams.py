@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from rtsep.stems import STEMS
 from rtsep.training import augment
 from rtsep.training.corpus import ACCOMPANIMENT, Corpus, Pcm, Song
+from rtsep.training.mastering import duck, glue
+from rtsep.training.rooms import filter_stem
 from rtsep.training.teacher import Teacher
 from rtsep.units import db_to_gain
 
@@ -142,9 +144,9 @@ class StretchMaker:
             level, wanted = (np.sqrt(np.mean(x * x)) for x in (guitar, stems[BASS]))
             stems[OTHER] += guitar * np.float32(wanted * db_to_gain(rng.uniform(-6.0, 6.0)) / (level + 1e-6))
         if rng.random() < DUCKED and stems[DRUMS].any():
-            stems[BASS : OTHER + 1] *= augment.duck(stems[DRUMS], rng, self.rate)
+            stems[BASS : OTHER + 1] *= duck(stems[DRUMS], rng, self.rate)
         if rng.random() < GLUED:
-            stems *= augment.glue(stems.sum(0), rng, self.rate)
+            stems *= glue(stems.sum(0), rng, self.rate)
 
     def _taught(
         self,
@@ -187,7 +189,7 @@ class StretchMaker:
             x = x[:, ::-1]
         x = augment.produce(x, rng, self.rate, stem, self.config.produced)
         x = augment.saturate(x, rng, 0.3 if stem == "other" else 0.1)
-        x = augment.filter_stem(x, rng, self.rate, equaliser=0.7, room=0.6 if stem == "vocals" else 0.2)
+        x = filter_stem(x, rng, self.rate, equaliser=0.7, room=0.6 if stem == "vocals" else 0.2)
         x = augment.place(x, rng)
         level = float(np.sqrt(np.mean(x * x)))
         gain_db = rng.uniform(-self.config.stem_gain_db, self.config.stem_gain_db)
@@ -210,7 +212,7 @@ class StretchMaker:
             if stem in song.stems:
                 x = self._cut(song.stems[stem][: song.frames], start, ratio, tempo)
                 x = augment.produce(x, rng, self.rate, stem, 0.5 * self.config.produced)
-                x = augment.filter_stem(x, rng, self.rate, equaliser=0.5, room=0.15)
+                x = filter_stem(x, rng, self.rate, equaliser=0.5, room=0.15)
                 gain_db = rng.uniform(-self.config.song_gain_db, self.config.song_gain_db)
                 stems[index] = augment.place(x, rng) * np.float32(db_to_gain(gain_db))
         if "vocals" not in song.stems and rng.random() < self.config.overdub:

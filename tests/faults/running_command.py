@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -34,7 +35,10 @@ class RunningCommand:
         command = [sys.executable, "-m", "rtsep.cli", "run", "--model", "passthrough", *options]
         where = {"RTSEP_HOME": str(home), "NUMBA_CACHE_DIR": os.environ["NUMBA_CACHE_DIR"]} if home else {}
         self._env = {**os.environ, **where}
+        # Tests may run under nohup, where SIGHUP is ignored, and so would it be by what they start.
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self._env)
+        signal.signal(signal.SIGHUP, before)
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read)
         self._reader.start()

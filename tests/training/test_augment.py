@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from rtsep.training import augment
+from rtsep.training import augment, mastering, rooms
 
 RATE = 44100
 
@@ -35,7 +35,7 @@ def test_tempo_moves_length_and_leaves_pitch() -> None:
 def test_filters_never_sound_before_their_input(equaliser: float, room: float) -> None:
     x = np.zeros((2, RATE // 2), np.float32)
     x[:, 10000] = 1.0
-    y = augment.filter_stem(x, np.random.default_rng(1), RATE, equaliser, room)
+    y = rooms.filter_stem(x, np.random.default_rng(1), RATE, equaliser, room)
     assert y.shape == x.shape
     assert y.dtype == np.float32
     if not equaliser:  # an equaliser without phase rings a little before, a room must not
@@ -46,7 +46,7 @@ def test_filters_never_sound_before_their_input(equaliser: float, room: float) -
 
 def test_an_equaliser_stays_within_its_depth() -> None:
     for seed in range(20):
-        curve_db = 20 * np.log10(augment.random_equaliser(np.random.default_rng(seed), 4097, RATE, depth_db=6.0))
+        curve_db = 20 * np.log10(rooms.random_equaliser(np.random.default_rng(seed), 4097, RATE, depth_db=6.0))
         assert curve_db.max() <= 6.01
         assert curve_db.min() >= -9.01
         assert np.abs(np.diff(curve_db[100:])).max() < 0.2  # smooth
@@ -238,7 +238,7 @@ def test_a_duck_makes_room_for_the_kick_and_comes_back() -> None:
     drums = np.zeros((2, 2 * RATE), np.float32)
     drums[:, RATE : RATE + 4000] = tone(hz=50.0, seconds=0.1)[:, :4000]
     for seed in range(8):
-        gain = augment.duck(drums, np.random.default_rng(seed), RATE)
+        gain = mastering.duck(drums, np.random.default_rng(seed), RATE)
         assert gain.shape == drums.shape[1:]
         assert gain[: RATE - 1024].min() == 1.0
         assert -1e-6 <= gain[RATE : RATE + 4000].min() < 0.71
@@ -250,7 +250,7 @@ def test_glue_turns_loud_passages_down_and_leaves_quiet_ones() -> None:
     mix = tone(seconds=2.0)
     mix[:, :RATE] *= 0.1
     for seed in range(8):
-        gain = augment.glue(mix, np.random.default_rng(seed), RATE)
+        gain = mastering.glue(mix, np.random.default_rng(seed), RATE)
         assert gain.shape == mix.shape[1:]
         assert gain[1000 : RATE - 1024].min() == 1.0
         assert 0.2 < gain[-RATE // 4 :].mean() < 1.0
@@ -261,6 +261,6 @@ def test_silence_is_not_disturbed(treatment: Callable[..., augment.Stereo]) -> N
     assert not treatment(np.zeros((2, RATE), np.float32), np.random.default_rng(1), RATE).any()
 
 
-@pytest.mark.parametrize("gain", [augment.duck, augment.glue])
+@pytest.mark.parametrize("gain", [mastering.duck, mastering.glue])
 def test_the_gain_beside_silence_is_one(gain: Callable[..., np.ndarray]) -> None:
     assert np.array_equal(gain(np.zeros((2, RATE), np.float32), np.random.default_rng(1), RATE), np.ones(RATE, np.float32))
