@@ -59,7 +59,7 @@ class RmsNorm(_OncePerBand):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `[bands, batch, frames, width]`."""
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6) * self.gain + self.bias
+        return functional.rms_norm(x, x.shape[-1:], eps=1e-6) * self.gain + self.bias
 
 
 class GroupedLinear(_OncePerBand):
@@ -74,6 +74,10 @@ class GroupedLinear(_OncePerBand):
     def forward(self, x: Tensor) -> Tensor:
         """Map `[groups, inputs, columns]` to `[groups, outputs, columns]`."""
         return torch.baddbmm(self.bias.to(x.dtype), self.weight.to(x.dtype), x)
+
+    def from_right(self, x: Tensor) -> Tensor:
+        """The same for few columns: `[groups, columns, inputs]` to `[groups, columns, outputs]`."""
+        return torch.matmul(x, self.weight.transpose(1, 2)) + self.bias.transpose(1, 2)
 
 
 class SharedGru(nn.Module):
@@ -95,12 +99,13 @@ class SharedGru(nn.Module):
             return y, last[0]
         gru = self.gru
         input_weight, state_weight, input_bias, state_bias = gru.all_weights[0]
-        of_input = functional.linear(x[:, 0], input_weight, input_bias)
-        of_state = functional.linear(state, state_weight, state_bias)
         both = 2 * self.hidden
-        gates = torch.sigmoid(of_input[:, :both] + of_state[:, :both])
-        reset, keep = gates[:, : self.hidden], gates[:, self.hidden :]
-        proposal = torch.tanh(of_input[:, both:] + reset * of_state[:, both:])
+        rows = x.squeeze(1)
+        of_input = functional.linear(rows, input_weight[:both], input_bias[:both] + state_bias[:both])
+        gates = torch.sigmoid(torch.addmm(of_input, state, state_weight[:both].t()))
+        reset, keep = gates.split(self.hidden, 1)
+        of_state = functional.linear(state, state_weight[both:], state_bias[both:])
+        proposal = torch.tanh(torch.addcmul(functional.linear(rows, input_weight[both:], input_bias[both:]), reset, of_state))
         state = proposal + keep * (state - proposal)
         return state.unsqueeze(1), state
 
@@ -124,11 +129,19 @@ class Block(nn.Module):
         bands, batch, frames, width = x.shape
         y, state = self.gru(self.time_norm(x).reshape(bands * batch, frames, width), state)
         x = x + self._thinned(self.time_out(y).reshape(x.shape))
-        # Bands come first: what they tell each other is then one matrix product from the left per group of features.
-        y = self.band_norm(x).reshape(bands, batch * frames, self.groups, -1).permute(2, 0, 1, 3).reshape(self.groups, bands, -1)
-        y = self.band_out(functional.gelu(self.band_in(y), approximate="tanh"))
-        y = y.reshape(self.groups, bands, batch * frames, -1).permute(1, 2, 0, 3).reshape(x.shape)
+        y = self._exchanged(self.band_norm(x).reshape(bands, batch * frames, width)).reshape(x.shape)
         return x + self._thinned(y), state
+
+    def _exchanged(self, y: Tensor) -> Tensor:
+        """What bands tell each other, `[bands, rows, width]` to the same: a matrix product from the left per group of features."""
+        bands, rows, width = y.shape
+        if rows == 1:  # features of a group are the rows of a product from the right: biases then lie along what is added
+            y = y.reshape(bands, width).t().reshape(self.groups, -1, bands)
+            y = functional.gelu(self.band_in.from_right(y), approximate="tanh")
+            return self.band_out.from_right(y).reshape(width, bands).t()
+        y = y.reshape(bands, rows, self.groups, -1).permute(2, 0, 1, 3).reshape(self.groups, bands, -1)
+        y = self.band_out(functional.gelu(self.band_in(y), approximate="tanh"))
+        return y.reshape(self.groups, bands, rows, -1).permute(1, 2, 0, 3)
 
     def _thinned(self, y: Tensor) -> Tensor:
         """Leave out features of bands while training, the same ones in all frames (Gal & Ghahramani 2016)."""
@@ -149,13 +162,13 @@ def compressed_features(spectrum: Tensor) -> Tensor:
     Returns:
         `[batch, frames, bins, FEATURES]`.
     """
-    left, right = spectrum[:, :, 0], spectrum[:, :, 1]
+    planes = spectrum.transpose(3, 4)  # bins last: what runs over bins is then one sweep through memory
+    left, right = planes[:, :, 0], planes[:, :, 1]
     ways = torch.stack((left, right, 0.5 * (left + right), 0.5 * (left - right)), 2)
-    power = ways.square().sum(-1) + 1e-5
-    magnitudes = power.pow(0.5 * COMPRESSION)
-    phasors = spectrum * power[:, :, :2].pow(0.5 * (COMPRESSION - 1.0)).unsqueeze(-1)
-    phasors = phasors.transpose(2, 3).flatten(-2)
-    return torch.cat((magnitudes.transpose(2, 3), phasors), -1)
+    level = (ways.square().sum(3) + 1e-5).log()
+    magnitudes = (level * (0.5 * COMPRESSION)).exp()
+    phasors = planes * (level[:, :, :2] * (0.5 * (COMPRESSION - 1.0))).exp().unsqueeze(3)
+    return torch.cat((magnitudes, phasors.flatten(2, 3)), 2).transpose(2, 3)
 
 
 class Patterns(nn.Module):
@@ -242,10 +255,10 @@ class BandNet(nn.Module):
         """
         x, patterns = self._encode(spectrum)
         states = []
-        for index, block in enumerate(self.stack):
-            x, block_state = block(x, state[index])
+        for block, block_state in zip(self.stack, state.flatten(0, 1).split(state.shape[1]), strict=True):
+            x, block_state = block(x, block_state)
             states.append(block_state)
-        return self._decode(x, patterns), torch.stack(states).float()
+        return self._decode(x, patterns), torch.cat(states).reshape(state.shape).float()
 
     def _encode(self, spectrum: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features, and one linear map per band: to `[bands, batch, frames, width]`; and patterns `[rows, count, bins]`."""
@@ -278,7 +291,10 @@ class BandNet(nn.Module):
                 part = part + torch.matmul(owners[start : start + count], own)
             logits.append(part.permute(1, 2, 0, 3).reshape(rows, outputs, count * bins))
             start, low = start + count, low + count * bins
-        return torch.softmax(torch.cat(logits, 2).reshape(batch, frames, stems, channels, -1).float(), 2)
+        powers = torch.cat(logits, 2).reshape(batch, frames, stems, channels, -1).float()
+        # Not `softmax`, which ONNX Runtime computes along the last axis only, with the stems moved there and back.
+        powers = (powers - powers.detach().amax(2, keepdim=True)).exp()
+        return powers / powers.sum(2, keepdim=True)
 
 
 def _per_band(x: Tensor, bands: tuple[tuple[int, int], ...], weights: nn.ParameterList) -> list[Tensor]:
