@@ -24,7 +24,7 @@ from rtsep.models.card import ModelCard
 from rtsep.models.packages import sources
 from rtsep.models.spleeter_shape import DOWN, UP, tensor_shapes
 
-CONVERSION = 3
+CONVERSION = 4
 """Raise it when the converted files change, so that everybody's cache is made anew."""
 
 WEIGHTS = "weights.safetensors"
