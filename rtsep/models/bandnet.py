@@ -103,7 +103,7 @@ class SharedGru(nn.Module):
         rows = x.squeeze(1)
         of_input = functional.linear(rows, input_weight[:both], input_bias[:both] + state_bias[:both])
         gates = torch.sigmoid(torch.addmm(of_input, state, state_weight[:both].t()))
-        reset, keep = gates.split(self.hidden, 1)
+        reset, keep = gates.chunk(2, 1)
         of_state = functional.linear(state, state_weight[both:], state_bias[both:])
         proposal = torch.tanh(torch.addcmul(functional.linear(rows, input_weight[both:], input_bias[both:]), reset, of_state))
         state = proposal + keep * (state - proposal)
@@ -133,7 +133,7 @@ class Block(nn.Module):
         return x + self._thinned(y), state
 
     def _exchanged(self, y: Tensor) -> Tensor:
-        """What bands tell each other, `[bands, rows, width]` to the same: a matrix product from the left per group of features."""
+        """What bands tell each other, of `[bands, rows, width]`: one matrix product from the left per group of features."""
         bands, rows, width = y.shape
         if rows == 1:  # features of a group are the rows of a product from the right: biases then lie along what is added
             y = y.reshape(bands, width).t().reshape(self.groups, -1, bands)
@@ -255,7 +255,7 @@ class BandNet(nn.Module):
         """
         x, patterns = self._encode(spectrum)
         states = []
-        for block, block_state in zip(self.stack, state.flatten(0, 1).split(state.shape[1]), strict=True):
+        for block, block_state in zip(self.stack, state.flatten(0, 1).chunk(len(self.stack)), strict=True):
             x, block_state = block(x, block_state)
             states.append(block_state)
         return self._decode(x, patterns), torch.cat(states).reshape(state.shape).float()

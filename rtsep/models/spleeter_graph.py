@@ -10,6 +10,7 @@ something independent to be tested against.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 
-    def constant(self, name: str, values: list[float], kind: int = TensorProto.FLOAT) -> str:
+    def constant(self, name: str, values: Sequence[float], kind: int = TensorProto.FLOAT) -> str:
         self.tensors.append(helper.make_tensor(name, kind, [len(values)], values))
         return name
 
@@ -66,14 +67,15 @@ class _Graph:
 
     def slice(self, x: str, name: str, **bounds: list[int]) -> str:
         """Keep a part; `bounds` are those of ONNX, in its order."""
-        return self.add("Slice", [x, *(self.constant(f"{name}.{key}", to, TensorProto.INT64) for key, to in bounds.items())], name)
+        constants = [self.constant(f"{name}.{key}", values, TensorProto.INT64) for key, values in bounds.items()]
+        return self.add("Slice", [x, *constants], name)
 
     def upsampled(self, x: str, bins: int, channels: int, name: str, *, frames: int | None, newest: int | None) -> str:
         """Transposed convolution, stride 2, of `x` with so many `frames` and `bins`; then ReLU.
 
-        Along each axis every second output sees the input through weights 3 and 1, the others through 4, 2 and 0. So these are four
-        plain convolutions whose outputs alternate, of which only those for the `newest` frames (or one more) are computed: ONNX Runtime's
-        own transposed convolution computes all of them and throws most away.
+        Along each axis every second output sees the input through weights 3 and 1, the others through 4, 2 and 0. So these
+        are four plain convolutions whose outputs alternate, of which only those for the `newest` frames (or one more) are
+        computed: ONNX Runtime's own transposed convolution computes all of them and throws most away.
         """
         pairs = None if newest is None else (newest + 1) // 2
         from_start = frames is None or pairs is None or pairs == frames
@@ -85,7 +87,8 @@ class _Graph:
             phase = f"{name}.{down}{along}"
             bounds = {"starts": [3 + down, 3 + along], "ends": [-6, -6], "axes": [2, 3], "steps": [-2, -2]}
             kernel = self.slice(weight, f"{phase}.weight", **bounds)
-            y = self.add("Conv", [x, kernel, bias], phase, kernel_shape=[2 + down, 2 + along], pads=[int(from_start), 1, down, along])
+            pads = [int(from_start), 1, down, along]
+            y = self.add("Conv", [x, kernel, bias], phase, kernel_shape=[2 + down, 2 + along], pads=pads)
             phases.append(self.add("Relu", [y], f"{phase}.active"))
         # Not DepthToSpace, which takes three times as long as moving one axis after the other.
         joined = self.reshape(self.add("Concat", phases, f"{name}.phases", axis=1), [2, 2, -1], f"{name}.apart")
